@@ -1,0 +1,56 @@
+"""`adjoint`: exact derivatives of any order of the NumPy function you already have.
+
+>>> import adjoint as ad
+>>> ad.grad(lambda x, y: x**2 * y + y + 2, argnums=(0, 1))(3.0, 4.0)
+(24.0, 10.0)
+"""
+
+from . import testing
+from .api import (
+    derivative,
+    grad,
+    hessian,
+    hvp,
+    jacfwd,
+    jacobian,
+    jacrev,
+    jit,
+    jvp,
+    linearize,
+    stop_gradient,
+    value_and_grad,
+    vjp,
+    vmap,
+)
+from .base.errors import AdjointError, DifferentiationError, GraphError, ShapeError, TracingError
+from .front import linalg, numpy, random, special
+from .front.custom import custom_derivative
+
+__version__ = "0.1.0"
+__all__ = [
+    "AdjointError",
+    "DifferentiationError",
+    "GraphError",
+    "ShapeError",
+    "TracingError",
+    "custom_derivative",
+    "derivative",
+    "grad",
+    "hessian",
+    "hvp",
+    "jacfwd",
+    "jacobian",
+    "jacrev",
+    "jit",
+    "jvp",
+    "linalg",
+    "linearize",
+    "numpy",
+    "random",
+    "special",
+    "stop_gradient",
+    "testing",
+    "value_and_grad",
+    "vjp",
+    "vmap",
+]

@@ -1,0 +1,112 @@
+"""Errors written for the person: what came, what was expected, where in the user's code, what to
+write instead.
+
+Enters: the facts of a mistake.  Leaves: an exception whose text names the user's own source line.
+A position is kept as (code object, instruction offset) and decoded here only when a message needs
+it.
+"""
+
+from __future__ import annotations
+
+import linecache
+import os
+import sys
+from types import CodeType, FrameType
+
+PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+SITE = os.path.dirname(os.path.dirname(os.path.abspath(sys.modules["numpy"].__file__ or "")))
+LIBRARIES = tuple(os.path.join(SITE, name, "") for name in ("numpy", "scipy"))
+
+Position = tuple[CodeType, int]
+
+
+class AdjointError(Exception):
+    """The base of all errors that this package raises on its own account."""
+
+
+class DifferentiationError(AdjointError, TypeError):
+    """Something cannot be differentiated: the wrong dtype, a non-scalar output, an undefined
+    derivative."""
+
+
+class TracingError(AdjointError, TypeError):
+    """A traced value was asked for what it cannot give: its number, a hash, a Python branch under
+    `jit`."""
+
+
+class ShapeError(AdjointError, ValueError):
+    """Shapes do not fit."""
+
+
+class GraphError(AdjointError):
+    """A graph breaks its own rules: a fault of this package or of a hand-written graph."""
+
+
+def is_internal(filename: str) -> bool:
+    """Whether a file belongs to this package (the tour's user code aside) or to NumPy's
+    dispatch."""
+    if filename.startswith(PACKAGE):
+        return not filename.startswith(PACKAGE + "tour" + os.sep)
+    return filename.startswith(LIBRARIES) or filename.startswith("<__array_function__")
+
+
+internal_files: dict[str, bool] = {}  # what `is_internal` answered
+
+
+def user_frame(depth: int = 1) -> FrameType | None:
+    """The innermost frame that runs the user's code."""
+    frame: FrameType | None = sys._getframe(depth)
+    while frame is not None:
+        filename = frame.f_code.co_filename
+        internal = internal_files.get(filename)
+        if internal is None:
+            internal = internal_files[filename] = is_internal(filename)
+        if not internal:
+            return frame
+        frame = frame.f_back
+    return None
+
+
+def user_position(depth: int = 1) -> Position | None:
+    """The user's position now, in its cheap form."""
+    frame = user_frame(depth + 1)
+    return None if frame is None else (frame.f_code, frame.f_lasti)
+
+
+def line_of(position: Position) -> int:
+    """The line number of a position."""
+    code, offset = position
+    line = code.co_firstlineno
+    for start, end, number in code.co_lines():
+        if start <= offset < end and number is not None:
+            line = number
+    return line
+
+
+def describe(position: Position | None) -> str:
+    """`file:line: the source line` of a position."""
+    if position is None:
+        return "(position unknown)"
+    code, line = position[0], line_of(position)
+    source = linecache.getline(code.co_filename, line).strip()
+    where = f"{os.path.basename(code.co_filename)}:{line}"
+    return f"{where}: {source}" if source else where
+
+
+def message(
+    came: str,
+    *,
+    expected: str = "",
+    instead: str = "",
+    operation: str = "",
+    position: Position | None = None,
+) -> str:
+    """One error text in the house's form; without a position it names the user's line now."""
+    lines = [came.rstrip(".") + "."]
+    if expected:
+        lines.append(f"  expected: {expected}")
+    at = describe(position or user_position(2))
+    lines.append(f"  at {at}" + (f"  (in {operation})" if operation else ""))
+    if instead:
+        lines.append(f"  write instead: {instead}")
+    return "\n".join(lines)

@@ -1,0 +1,122 @@
+"""`vmap`'s handles: a batch of values that looks like one of them.
+
+Enters: values with a batch axis in front.  Leaves: operations applied to all of them at once.  A
+question about a batched value (`if x > 0:`) is answered where all rows agree, and refused
+otherwise.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..base.dtypes import readable, type_of
+from ..base.errors import TracingError, message, user_position
+from ..graph.primitive import Primitive
+from ..transform.batch import apply_batched
+from .context import context
+from .trace import Tensor, outlived
+
+
+class BatchTensor(Tensor):
+    """A value for every row of a batch; `inner` holds them along its axis 0."""
+
+    __slots__ = ("inner", "level", "serial")
+    weak = False
+
+    def __init__(self, inner: Any, level: int, serial: int = 0) -> None:
+        self.inner = inner
+        self.level = level
+        self.serial = serial or context.serials[level // 2 - 1]  # which `vmap` made it
+
+    @property
+    def shape(self) -> tuple[int, ...]:  # type: ignore[override]
+        return self.inner.shape[1:]
+
+    @property
+    def dtype(self) -> np.dtype:  # type: ignore[override]
+        return self.inner.dtype
+
+    def process(self, primitive: Primitive, inputs: tuple, parameters: dict[str, Any]) -> Any:
+        """Apply the operation to the whole batch."""
+        level, serial = self.level, self.serial
+        flags = [type(x) is BatchTensor and x.level == level for x in inputs]
+        for x, flag in zip(inputs, flags, strict=True):
+            if flag:
+                x.check()
+        inner = [x.inner if flag else x for x, flag in zip(inputs, flags, strict=True)]
+        output = apply_batched(primitive, self.inner.shape[0], inner, flags, parameters)
+        if isinstance(output, tuple):
+            return tuple(BatchTensor(x, level, serial) for x in output)
+        return BatchTensor(output, level, serial)
+
+    def check(self) -> None:
+        """Raise unless the `vmap` that made it is running."""
+        place, serials = self.level // 2, context.serials
+        if place > len(serials) or serials[place - 1] != self.serial:
+            raise outlived("vmap", user_position())
+
+    def concrete(self, what: str) -> Any:
+        inner = self.inner
+        rows = inner.concrete(what) if isinstance(inner, Tensor) else inner
+        if isinstance(rows, Tensor) or np.ndim(rows) == 0:
+            return rows
+        if rows.shape[0] == 0:
+            raise TracingError(message(f"{what} of a batch without rows"))
+        truth = rows.astype(bool) if what == "bool()" else rows
+        if (truth == truth[:1]).all():
+            return truth[0]
+        counted = (
+            f"{int(truth.sum())} of {len(truth)} rows say True"
+            if what == "bool()"
+            else "the rows differ"
+        )
+        raise TracingError(
+            message(
+                f"under `vmap` {what} was asked of a value on which the rows disagree ({counted})",
+                expected="the same answer for all rows, or an operation that chooses row by row",
+                instead="`ad.numpy.take(a, i, axis=0)` for `a[i]`, or a Python loop over the rows"
+                if what == "an index"
+                else "`np.where(condition, a, b)` or a Python loop over the rows",
+                operation=what,
+            )
+        )
+
+    def shown(self) -> Any:
+        inner = self.inner
+        return inner.shown() if isinstance(inner, Tensor) else inner
+
+
+def batch_size(leaves: list[Any], axes: list[int | None]) -> int:
+    """The extent of the batch, the same for every mapped leaf."""
+    found: dict[int, str] = {}
+    for leaf, axis in zip(leaves, axes, strict=True):
+        if axis is None:
+            continue
+        shape = type_of(leaf).shape
+        if not -len(shape) <= axis < len(shape):
+            raise ValueError(
+                message(
+                    f"vmap was to map axis {axis} of {readable(leaf)}",
+                    expected="an argument with that axis",
+                    instead="`in_axes=None` for an argument that all rows share",
+                )
+            )
+        found.setdefault(shape[axis], f"{readable(leaf)} along axis {axis}")
+    if not found:
+        raise ValueError(
+            message(
+                "vmap has no argument to map: `in_axes` is None for all of them",
+                instead="call the function itself",
+            )
+        )
+    if len(found) > 1:
+        raise ValueError(
+            message(
+                f"vmap got batches of different sizes: {'; '.join(found.values())}",
+                expected="the same extent along the mapped axes",
+                instead="`in_axes=None` for an argument that all rows share",
+            )
+        )
+    return next(iter(found))

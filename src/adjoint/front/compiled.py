@@ -1,0 +1,254 @@
+"""`jit`: a function recorded once for each signature, simplified, and run as a graph from then on.
+
+Enters: a function.  Leaves: a callable of the same signature.  A signature is the structure of the
+arguments with the shape and dtype of each array, float and complex number; other leaves (ints,
+bools, strings, None) belong to it by value.  Globals and closure cells named in the function's own
+code are compared by identity at each call; a change records again.  At this stage the graph is
+evaluated with NumPy.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from functools import lru_cache, partial, update_wrapper
+from threading import Lock
+from types import CodeType
+from typing import Any
+
+import numpy as np
+
+from ..base import tree
+from ..base.dtypes import type_of
+from ..base.errors import PACKAGE, message
+from ..graph import op
+from ..graph.op import Traced
+from ..optimize.pipeline import optimize
+from .arguments import fresh, name_of
+from .context import context, fingerprint, has_content, recording_level
+from .program import Program, record_program, written
+from .trace import is_alive, settled
+
+LIMIT = 256  # programs kept for one function; the oldest goes first
+
+
+class Compiled:
+    """A function under `jit`."""
+
+    def __init__(
+        self, function: Callable, static_argnums: Sequence[int], static_argnames: Sequence[str]
+    ) -> None:
+        update_wrapper(self, function, updated=())
+        self.function = function
+        self.static_argnums = tuple(static_argnums)
+        self.static_argnames = tuple(static_argnames)
+        self.programs: dict[Any, tuple[list, Program]] = {}
+        self.lock = Lock()
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        if instance is None:
+            return self
+        return Bound(self, instance)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        leaves, key, rebuild = self.signature(args, kwargs)
+        program = self.program(leaves, key, rebuild)
+        inputs = program.inputs(leaves)
+        if any(isinstance(x, Traced) for x in inputs):
+            outputs = self.run_traced(program, inputs)
+        else:
+            with np.errstate(all="ignore"):
+                outputs = [scalar(x) for x in program.function.evaluate(*inputs)]
+        del inputs
+        return tree.unflatten(program.structure, fresh(program.results(outputs)))
+
+    def signature(self, args: tuple, kwargs: dict[str, Any]) -> tuple[list, Any, Callable]:
+        """The leaves that vary from call to call, the key of the program, and how the arguments are
+        put together again."""
+        if self.static_argnums or self.static_argnames:
+            positions = list(inspect.signature(self.function).parameters)
+            count = len(args)
+            fixed = [k % count for k in self.static_argnums if -count <= k < count]
+            named = [positions[k] for k in self.static_argnums if 0 <= k < len(positions)]
+            names = [n for n in (*self.static_argnames, *named) if n in kwargs]
+            for name in self.static_argnames:
+                if name in positions and positions.index(name) < len(args) and name not in kwargs:
+                    fixed.append(positions.index(name))
+            args = tuple(Static(x) if k in fixed else x for k, x in enumerate(args))
+            kwargs = {n: Static(x) if n in names else x for n, x in kwargs.items()}
+        leaves, structure = tree.flatten((args, kwargs))
+        types: list[Any] = []
+        moving: list[Any] = []
+        for x in leaves:
+            if isinstance(x, Traced):
+                x = settled(x)
+            if type(x) in (float, complex) or isinstance(x, (np.ndarray, np.generic, Traced)):
+                if isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind not in "biufc":
+                    raise self.unusable(x)
+                types.append(type_of(x))
+                moving.append(x)
+            else:
+                value = x.value if isinstance(x, Static) else x
+                try:
+                    hash(value)
+                except TypeError:
+                    raise self.unusable(value) from None
+                types.append(Static(value))
+        key = (structure, tuple(types), recording_level())
+
+        def rebuild(varying: Sequence[Any]) -> tuple[tuple, dict[str, Any]]:
+            values = iter(varying)
+            return tree.unflatten(
+                structure, [t.value if isinstance(t, Static) else next(values) for t in types]
+            )
+
+        return moving, key, rebuild
+
+    def unusable(self, value: Any) -> TypeError:
+        """The error for an argument that is neither a value nor a hashable constant."""
+        kind = (
+            f"an array of dtype {value.dtype}"
+            if hasattr(value, "dtype")
+            else f"a {type(value).__name__}"
+        )
+        return TypeError(
+            message(
+                f"jit({name_of(self.function)}) got {kind}",
+                expected="numbers, arrays of numbers, containers of them, or hashable constants",
+                instead="a closure (or `functools.partial`) over the object",
+                operation="jit",
+            )
+        )
+
+    def program(self, leaves: Sequence[Any], key: Any, rebuild: Callable) -> Program:
+        """The program of a signature, recorded where there is none or where what the function names
+        has changed."""
+        names = named_values(self.function)
+        found = self.programs.get(key)
+        if found is not None and unchanged(found[0], names) and found[1].is_usable(is_alive):
+            return found[1]
+
+        def run(inputs: list[Any]) -> tuple[list[Any], Any]:
+            args, kwargs = rebuild(inputs)
+            return tree.flatten(self.function(*args, **kwargs))
+
+        known = [(x, fingerprint(x)) for x in names]
+        program = record_program(run, leaves, name_of(self.function), optimize)
+        for value, content in known:
+            if not has_content(value, content):
+                raise written(value)
+        with self.lock:
+            self.programs.pop(key, None)
+            while len(self.programs) >= LIMIT:
+                self.programs.pop(next(iter(self.programs)))
+            self.programs[key] = known, program
+        return program
+
+    def run_traced(self, program: Program, inputs: list[Any]) -> list[Any]:
+        """Inside another transform: one `call` in a program that is being recorded, the operations
+        themselves otherwise."""
+        if context.program is not None:
+            return list(op.call(*inputs, function=program.function))
+        return program.function.evaluate(*inputs)
+
+    def lower(self, *args: Any, **kwargs: Any) -> Program:
+        """The program for these arguments, without running it."""
+        leaves, key, rebuild = self.signature(args, kwargs)
+        return self.program(leaves, key, rebuild)
+
+    def __repr__(self) -> str:
+        return f"<jit of {name_of(self.function)}, {len(self.programs)} programs>"
+
+
+class Bound:
+    """A compiled method bound to its instance (which counts as a constant, by identity)."""
+
+    def __init__(self, compiled: Compiled, instance: Any) -> None:
+        bound = compiled.function.__get__(instance)
+        update_wrapper(self, bound, updated=())
+        self.compiled, self.instance = compiled, instance
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.compiled(self.instance, *args, **kwargs)
+
+
+class Static:
+    """A leaf that belongs to the signature by type and value."""
+
+    __slots__ = ("key", "value")
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+        self.key = exact(value)
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Static) and self.key == other.key
+
+
+def exact(value: Any) -> Any:
+    """A key that tells apart what Python's `==` does not: 1, 1.0 and True, 0.0 and -0.0, in tuples
+    too."""
+    kind = type(value)
+    if kind in (float, complex):
+        return kind, np.asarray(value).tobytes()
+    if isinstance(value, tuple):
+        return kind, tuple([exact(x) for x in value])
+    if kind is frozenset:
+        return kind, frozenset([exact(x) for x in value])
+    return kind, value
+
+
+def scalar(x: Any) -> Any:
+    """A number instead of an array without axes, as NumPy's functions return it."""
+    return x[()] if isinstance(x, np.ndarray) and not x.shape else x
+
+
+def named_values(function: Callable) -> tuple[Any, ...]:
+    """The values of the globals and closure cells that a function's own code names, wrapped
+    functions included."""
+    found: list[Any] = []
+    seen = 0
+    current: Any = function
+    while current is not None and seen < 16:
+        while isinstance(current, partial):
+            current = current.func
+        inner = getattr(current, "__func__", current)
+        code = getattr(inner, "__code__", None)
+        if code is None and not hasattr(inner, "__wrapped__"):  # an object that can be called
+            inner = type(inner).__call__ if callable(inner) else None
+            code = getattr(inner, "__code__", None)
+        if code is not None and not code.co_filename.startswith(PACKAGE):
+            space = inner.__globals__
+            found.extend([space.get(name) for name in names_in(code)])
+            for cell in inner.__closure__ or ():
+                try:
+                    found.append(cell.cell_contents)
+                except ValueError:
+                    found.append(None)
+        current = getattr(current, "__wrapped__", None)
+        seen += 1
+    return tuple(found)
+
+
+@lru_cache(maxsize=1024)
+def names_in(code: CodeType) -> tuple[str, ...]:
+    """The names that a code object reads, those of the functions and comprehensions inside it
+    included."""
+    found = dict.fromkeys(code.co_names)
+    for inner in code.co_consts:
+        if isinstance(inner, CodeType):
+            found.update(dict.fromkeys(names_in(inner)))
+    return tuple(found)
+
+
+def unchanged(known: list[tuple[Any, Any]], values: Sequence[Any]) -> bool:
+    """Whether the named values are the same objects, and their arrays hold the same bits."""
+    if len(known) != len(values):
+        return False
+    return all(
+        old is new and has_content(new, content)
+        for (old, content), new in zip(known, values, strict=True)
+    )

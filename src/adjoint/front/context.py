@@ -1,0 +1,186 @@
+"""What is going on in this thread: how deep in `vmap`, in which differentiation, in which program
+being recorded.
+
+A context variable is used only here, where an argument cannot reach: the operations of the user's
+function must know the traces they run in.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+
+from ..base.errors import TracingError, is_internal, message
+from ..graph.node import NEVER, next_serial
+
+
+class Context(threading.local):
+    """The state of one thread; all of it is put back when a transform ends, by an exception too."""
+
+    batches = 0  # how many `vmap`s are running
+    serials: tuple[int, ...] = ()  # a number of its own for each of them
+    differentiations = 0  # how many differentiations are running
+    program: Any = None  # the program that `jit` records, if any
+    captures: dict[int, tuple[Any, np.ndarray]] | None = None  # copies of the user's arrays
+    kept = 0  # when a recording was last begun that is used after its function has ended
+
+
+context = Context()
+
+# When the outermost differentiations that are running began, in all threads.  A traced value that
+# depends on nothing younger than all of them is left over from a trace that has ended.
+running: set[int] = set()
+oldest = [NEVER]
+lock = threading.Lock()
+
+
+def begin() -> int:
+    """An outermost differentiation begins; gives its number."""
+    serial = next_serial()
+    with lock:
+        running.add(serial)
+        oldest[0] = min(running)
+    return serial
+
+
+def end(serial: int) -> None:
+    """An outermost differentiation has ended."""
+    with lock:
+        running.discard(serial)
+        oldest[0] = min(running, default=NEVER)
+
+
+def explained(error: ValueError) -> TracingError | None:
+    """What to raise for NumPy's error at `a[i] = x`, which hides ours; None for any other error."""
+    if not isinstance(error.__cause__, TracingError) or "array element" not in str(error):
+        return None
+    position, trace = None, error.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        if not is_internal(code.co_filename):
+            position = code, trace.tb_lasti
+        trace = trace.tb_next
+    return TracingError(
+        message(
+            "a traced value was written into a plain array, and would lose its derivative",
+            expected="an expression that gives a new array",
+            instead="a list of the values, then `np.stack(values)`; `np.concatenate` or `np.where` "
+            "for a part of an array",
+            operation="item assignment",
+            position=position,
+        )
+    )
+
+
+@contextmanager
+def differentiating() -> Iterator[None]:
+    """One more differentiation; the outermost owns the copies of captured arrays."""
+    before = context.captures
+    number = 0
+    if before is None:
+        context.captures = {}
+        number = begin()
+    context.differentiations += 1
+    try:
+        yield
+    except ValueError as error:
+        better = explained(error)
+        if better is None:
+            raise
+        raise better from error.__cause__
+    finally:
+        context.differentiations -= 1
+        context.captures = before
+        if number:
+            end(number)
+
+
+@contextmanager
+def batching() -> Iterator[int]:
+    """One more `vmap`; gives the level of its handles."""
+    context.batches += 1
+    before = context.serials
+    context.serials = (*before, next_serial())
+    try:
+        yield 2 * context.batches
+    except ValueError as error:
+        better = explained(error)
+        if better is None:
+            raise
+        raise better from error.__cause__
+    finally:
+        context.batches -= 1
+        context.serials = before
+
+
+@contextmanager
+def recording_program(program: Any) -> Iterator[None]:
+    """A program is recorded: every operation on handles becomes a node with all its inputs."""
+    before, context.program = context.program, program
+    try:
+        yield
+    except ValueError as error:
+        better = explained(error)
+        if better is None:
+            raise
+        raise better from error.__cause__
+    finally:
+        context.program = before
+
+
+def recording_level() -> int:
+    """The level of handles that record now."""
+    return 2 * context.batches + 1
+
+
+def protect(value: Any) -> Any:
+    """A value that the user cannot write into: an array is copied once per trace, and again where
+    it has changed."""
+    if not isinstance(value, np.ndarray):
+        return value
+    captures = context.captures
+    if captures is None:
+        return value.copy()
+    known = captures.get(id(value))
+    if known is not None and known[0]() is value and same_bits(value, known[1]):
+        return known[1]
+    copy = np.array(value)
+    captures[id(value)] = weakref.ref(value), copy
+    return copy
+
+
+COPIED = 1 << 24  # bytes up to which an array's content is remembered as a copy
+
+
+def fingerprint(value: Any) -> Any:
+    """What tells whether an array's content has changed: a copy, a digest for a large one; None for
+    all else."""
+    if not isinstance(value, np.ndarray) or value.dtype.kind not in "biufc":
+        return None
+    if value.nbytes <= COPIED:
+        return value.copy()
+    return blake2b(np.ascontiguousarray(value).view(np.uint8).data).digest()
+
+
+def has_content(value: Any, content: Any) -> bool:
+    """Whether a value still has the content of this fingerprint."""
+    if isinstance(content, np.ndarray):
+        return same_bits(value, content)
+    return content is None or fingerprint(value) == content
+
+
+def same_bits(a: np.ndarray, b: np.ndarray) -> bool:
+    """Whether two arrays of one shape and dtype hold the same bits."""
+    if a.dtype != b.dtype or a.shape != b.shape:
+        return False
+    if a.flags.c_contiguous and b.flags.c_contiguous and a.size:
+        return bool((a.reshape(-1).view(np.uint8) == b.reshape(-1).view(np.uint8)).all())
+    return bool(((a == b) | ((a != a) & (b != b))).all()) and bool(
+        (np.signbit(a.real) == np.signbit(b.real)).all()
+    )

@@ -1,0 +1,127 @@
+"""One differentiation: fresh variables, the user's function recorded, the walks of `transform/`
+over the recording.
+
+Enters: values to differentiate at.  Leaves: tangents or cotangents.  A `Differentiation` remembers
+the serial number at which it began: nodes older than that belong to outer differentiations and
+programs, and count as its constants.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..base.dtypes import type_of
+from ..base.errors import GraphError
+from ..graph import op
+from ..graph.node import NEVER, Node, ancestors, next_serial
+from ..transform.linearize import kept_values, pushforward
+from ..transform.transpose import Cotangents, plain, pullback
+from .context import context, protect, recording_level
+from .trace import RecordingTensor, settled
+
+
+class Differentiation:
+    """Derivatives of what is done with this differentiation's variables."""
+
+    __slots__ = ("level", "order", "since", "variables")
+
+    def __init__(self, kept: bool = False) -> None:
+        """With `kept` the recording is used after its function has ended (`vjp`, `linearize`)."""
+        self.level = recording_level()
+        self.since = next_serial()
+        if kept:
+            context.kept = self.since
+        self.variables: list[RecordingTensor] = []
+        self.order: list[Node] | None = None
+
+    def variable(self, value: Any) -> RecordingTensor:
+        """A new variable with this value; on the same level it stays linked to the value's own
+        history."""
+        primitive = op.registry["variable"]
+        value = settled(value)
+        t = type_of(value)
+        program = context.program
+        owner = program if program is not None and program.level == self.level else None
+        if owner is not None:
+            source = owner.node_of(value)
+            node = Node(primitive, (source,), {}, t.shape, t.dtype, t.weak)
+            node.root = min(source.root, node.serial)
+            inner = (
+                value.value
+                if type(value) is RecordingTensor and value.level == self.level
+                else value
+            )
+        elif type(value) is RecordingTensor and value.level == self.level:
+            node = Node(primitive, (value.node,), {}, t.shape, t.dtype, t.weak)
+            node.root, inner = value.node.root, value.value
+        else:
+            inner = protect(value)
+            node = Node(primitive, (), {}, t.shape, t.dtype, t.weak)
+            node.root = node.serial
+        tensor = RecordingTensor(node, inner, self.level, owner)
+        self.variables.append(tensor)
+        return tensor
+
+    def owns(self, x: Any) -> bool:
+        """Whether a value was recorded since this differentiation began."""
+        return type(x) is RecordingTensor and x.level == self.level and x.node.serial >= self.since
+
+    def strip(self, x: Any) -> Any:
+        """A value without this differentiation's handle; one that depends on an older variable
+        keeps it."""
+        if self.owns(x) and x.node.root >= self.since:
+            return x.value
+        return settled(x) if isinstance(x, op.Traced) else x
+
+    def handle(self, node: Node, value: Any) -> RecordingTensor:
+        """A recorded value as a tensor again."""
+        program = context.program
+        owner = program if program is not None and program.level == self.level else None
+        return RecordingTensor(node, value, self.level, owner)
+
+    def nodes(self, outputs: Sequence[Any]) -> list[Node]:
+        """The recorded nodes that the outputs depend on, in order of birth."""
+        limit = self.limit()
+        return ancestors(
+            [x.node for x in outputs if self.owns(x) and x.node.root <= limit], self.since, limit
+        )
+
+    def limit(self) -> int:
+        """The youngest variable: a node whose root is younger depends on none of them."""
+        return self.variables[-1].node.serial if self.variables else 0
+
+    def pull(
+        self, outputs: Sequence[Any], cotangents: Sequence[Any], consume: bool = False
+    ) -> list[Any]:
+        """The variables' cotangents (None: no dependence); with `consume` the recording can be used
+        only once."""
+        sums = Cotangents(self.limit())
+        for x, c in zip(outputs, cotangents, strict=True):
+            if self.owns(x) and c is not None and sums.wants(x.node):
+                sums.add(x.node, c)
+        keep = {v.node for v in self.variables}
+        last = consume and context.differentiations == 1 and context.program is None
+        last = last and context.kept < self.since  # a pullback made inside reads the same values
+        look = kept_values(self.since, self.handle)
+        with np.errstate(all="ignore"):
+            pullback(self.nodes(outputs), sums, look, keep, self.since if last else NEVER)
+        return [checked(plain(sums.known.get(v.node))) for v in self.variables]
+
+    def push(self, tangents: Sequence[Any], outputs: Sequence[Any]) -> list[Any]:
+        """The outputs' tangents (None: no dependence), from those of the variables."""
+        known = {v.node: t for v, t in zip(self.variables, tangents, strict=True) if t is not None}
+        with np.errstate(all="ignore"):
+            pushforward(self.nodes(outputs), known, kept_values(self.since, self.handle))
+        return [checked(known.get(x.node)) if self.owns(x) else None for x in outputs]
+
+
+def checked(derivative: Any) -> Any:
+    """A derivative that is a value; a bare node would mean that a rule read what was not kept."""
+    if type(derivative) is Node:
+        raise GraphError(
+            f"a derivative rule read a value that was not kept, on the way to {derivative!r}"
+        )
+    return derivative

@@ -1,0 +1,154 @@
+"""How a NumPy function gets its implementation for traced values.
+
+`@implements(np.sum)` puts an implementation into the table that `__array_function__` reads, under
+NumPy's own signature. `public(name)` gives the function of `ad.numpy`: NumPy's own on plain values,
+the implementation where a traced value is among the arguments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import numpy as np
+
+from ...base.dtypes import WEAK
+from ...base.errors import TracingError, message
+from ...graph import op
+from ...graph.op import Traced
+from ..trace import functions, has_traced
+
+names: dict[
+    str, Callable
+] = {}  # name in `ad.numpy` (also "linalg.norm", "fft.fft") -> public function
+
+
+def implements(
+    *numpy_functions: Callable, name: str | None = None
+) -> Callable[[Callable], Callable]:
+    """Register the implementation of NumPy functions; `ad.numpy` has it under their names."""
+
+    def register(implementation: Callable) -> Callable:
+        for function in numpy_functions:
+            functions[function] = implementation
+            module = getattr(function, "__module__", None) or "numpy"
+            place = module.removeprefix("numpy").removeprefix(".")
+            known = f"{place}.{function.__name__}" if place else function.__name__
+            names.setdefault(name or known, public(function, implementation))
+        return implementation
+
+    return register
+
+
+def public(function: Callable, implementation: Callable) -> Callable:
+    """NumPy's function on plain values, the implementation on traced ones."""
+
+    sequences = function.__name__ in TAKE_SEQUENCES
+
+    @wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if any_traced(args, kwargs):
+            if not sequences:
+                args = tuple(
+                    [nested(x) if type(x) in (list, tuple) and has_traced(x) else x for x in args]
+                )
+            return implementation(*args, **kwargs)
+        return function(*args, **kwargs)
+
+    return call
+
+
+# Functions whose list argument is a sequence of arrays; in any other a list with traced elements
+# is one array.
+TAKE_SEQUENCES = set(
+    "block broadcast_arrays choose column_stack concatenate dstack einsum einsum_path hstack ix_ "
+    "lexsort meshgrid multi_dot piecewise row_stack select stack vstack".split()
+)
+
+
+def array_like(x: Any) -> Any:
+    """An argument as an array or a number: a list with traced elements becomes one traced array."""
+    if isinstance(x, Traced) or hasattr(x, "dtype") or isinstance(x, (bool, int, float, complex)):
+        return x
+    if isinstance(x, (list, tuple)):
+        return nested(x) if has_traced(x) else np.asarray(x)
+    return np.asarray(x)
+
+
+def nested(x: Any) -> Any:
+    """A nested list of numbers and arrays, some traced, as one array: a `stack` for each list."""
+    found = assembled(x)
+    if found is None:
+        np.array(skeleton(x), float)  # raises NumPy's error
+        raise ValueError("setting an array element with a sequence: the lists do not fit together")
+    return found
+
+
+def assembled(x: Any) -> Any:
+    """A nested list as an array; None where its parts have different shapes."""
+    parts, shape = [], None
+    for part in x:
+        if isinstance(part, (list, tuple)) and has_traced(part):
+            part = assembled(part)
+            if part is None:
+                return None
+        found = part.shape if isinstance(part, Traced) else np.shape(part)
+        if shape is None:
+            shape = found
+        elif found != shape:
+            return None
+        parts.append(part if isinstance(part, Traced) or type(part) in WEAK else np.asarray(part))
+    return op.stack(*parts, axis=0)
+
+
+def skeleton(x: Any) -> Any:
+    """A nested list with zeros for its traced elements."""
+    if isinstance(x, (list, tuple)):
+        return [skeleton(part) for part in x]
+    return np.zeros(x.shape) if isinstance(x, Traced) else x
+
+
+def any_traced(args: tuple, kwargs: dict[str, Any]) -> bool:
+    """Whether a traced value is among the arguments (in lists and tuples too)."""
+    for x in args:
+        if isinstance(x, Traced) or (isinstance(x, (list, tuple)) and has_traced(x)):
+            return True
+    return bool(kwargs) and has_traced(*kwargs.values())
+
+
+def refuse_options(operation: str, **options: Any) -> None:
+    """Raise for options without meaning for traced values; pass each as `name=(value, default)`."""
+    for option, (value, default) in options.items():
+        if value is not default and not (value is None and default is np._NoValue):
+            raise TracingError(
+                message(
+                    f"{operation} got {option}=, which is not supported for traced values",
+                    expected=f"{operation} without {option}=",
+                    instead=f"leave {option}= out" if option != "out" else "use the returned array",
+                    operation=operation,
+                )
+            )
+
+
+def axis_error(axis: int, ndim: int) -> np.exceptions.AxisError:
+    """NumPy's error for an axis that is not there."""
+    return np.exceptions.AxisError(axis, ndim)
+
+
+def one_axis(axis: Any, ndim: int) -> int:
+    """An axis as a non-negative number."""
+    k = axis.__index__()
+    if not -ndim <= k < ndim:
+        raise axis_error(k, ndim)
+    return k % ndim
+
+
+def all_axes(axis: Any, ndim: int) -> tuple[int, ...]:
+    """NumPy's `axis=` (None, a number, a tuple) as sorted non-negative numbers without repeats."""
+    if axis is None:
+        return tuple(range(ndim))
+    axes = tuple(one_axis(a, ndim) for a in (axis if isinstance(axis, (tuple, list)) else (axis,)))
+    if len(set(axes)) != len(axes):
+        raise ValueError("duplicate value in 'axis'")
+    return tuple(sorted(axes))

@@ -1,0 +1,317 @@
+"""Sorting, searching and sets.
+
+Enters: a traced array.  Leaves: its elements in another order or a choice of them, taken by
+`gather`, so that derivatives flow to the elements that were chosen; orders and places are
+piecewise constant.  Where the size of a result depends on values (`nonzero`, `unique`), the values
+must be known when the function is traced: under `jit` and `vmap` that is refused by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ...base.dtypes import type_of
+from ...base.errors import TracingError, message
+from ...graph import op
+from ...ops.index import take_along
+from .elementwise import astype, is_known, known, still
+from .register import array_like, implements, one_axis, refuse_options
+
+# ------------------------------------------------------------------------------------------ sorting
+
+
+def lined(a: Any, axis: Any) -> tuple[Any, int]:
+    """The array and the axis to sort along; flattened for None."""
+    a = array_like(a)
+    t = type_of(a)
+    if axis is None:
+        return op.reshape(a, shape=(t.size,)), 0
+    return a, one_axis(axis, t.ndim)
+
+
+def sort_kind(kind: Any, stable: Any, order: Any, name: str) -> str:
+    """The algorithm, which decides how equal elements are ordered."""
+    refuse_options(name, order=(order, None))
+    if stable:
+        return "stable"
+    return {None: "quicksort", "mergesort": "stable"}.get(kind, kind)
+
+
+@implements(np.sort)
+def sort(a: Any, axis: Any = -1, kind: Any = None, order: Any = None, *, stable: Any = None) -> Any:
+    refuse_options("np.sort", order=(order, None))
+    a, k = lined(a, axis)
+    return take_along(a, op.argsort(a, axis=k, kind="stable"), k)
+
+
+@implements(np.argsort)
+def argsort(
+    a: Any, axis: Any = -1, kind: Any = None, order: Any = None, *, stable: Any = None
+) -> Any:
+    chosen = sort_kind(kind, stable, order, "np.argsort")
+    a, k = lined(a, axis)
+    return op.argsort(a, axis=k, kind=chosen)
+
+
+@implements(np.sort_complex)
+def sort_complex(a: Any) -> Any:
+    found = sort(a)
+    dtype = type_of(found).dtype
+    if dtype.kind == "c":
+        return found
+    return astype(found, {"b": "F", "h": "F", "B": "F", "H": "F", "g": "G"}.get(dtype.char, "D"))
+
+
+@implements(np.lexsort)
+def lexsort(keys: Any, axis: Any = -1) -> Any:
+    rows = list(keys) if isinstance(keys, (list, tuple)) else [keys[i] for i in range(len(keys))]
+    rows = [array_like(k) for k in rows]
+    return op.lexsort(*rows, axis=one_axis(axis, type_of(rows[0]).ndim))
+
+
+def ranks(kth: Any, extent: int) -> tuple[int, ...]:
+    """The `kth` of a partition as non-negative numbers."""
+    found = [int(k) for k in (kth if np.ndim(kth) else [kth])]
+    for k in found:
+        if not -extent <= k < extent:
+            raise ValueError(f"kth(={k}) out of bounds ({extent})")
+    return tuple(k % extent for k in found)
+
+
+@implements(np.argpartition)
+def argpartition(
+    a: Any, kth: Any, axis: Any = -1, kind: Any = "introselect", order: Any = None
+) -> Any:
+    refuse_options("np.argpartition", order=(order, None))
+    a, k = lined(a, axis)
+    return op.argpartition(a, axis=k, kth=ranks(kth, type_of(a).shape[k]))
+
+
+@implements(np.partition)
+def partition(
+    a: Any, kth: Any, axis: Any = -1, kind: Any = "introselect", order: Any = None
+) -> Any:
+    a, k = lined(a, axis)
+    return take_along(a, argpartition(a, kth, k, kind, order), k)
+
+
+# ---------------------------------------------------------------------------------------- searching
+
+
+@implements(np.searchsorted)
+def searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None) -> Any:
+    a, v = still(array_like(a)), still(array_like(v))
+    if sorter is not None:
+        a = op.gather(a, array_like(sorter))
+    if type_of(a).ndim != 1:
+        raise ValueError("object too deep for desired array")
+    if side not in ("left", "right"):
+        raise ValueError(f"search side must be 'left' or 'right' (got {side!r})")
+    return op.searchsorted(a, v, side=side)
+
+
+@implements(np.digitize)
+def digitize(x: Any, bins: Any, right: bool = False) -> Any:
+    x, bins = still(array_like(x)), still(array_like(bins))
+    steps = np.diff(known(bins, "np.digitize"))
+    side = "left" if right else "right"
+    if np.all(steps >= 0):
+        return searchsorted(bins, x, side)
+    if np.all(steps <= 0):
+        return type_of(bins).shape[0] - searchsorted(op.flip(bins, axes=(0,)), x, side)
+    raise ValueError("bins must be monotonically increasing or decreasing")
+
+
+@implements(np.nonzero)
+def nonzero(a: Any) -> tuple:
+    return np.nonzero(known(a, "np.nonzero"))
+
+
+@implements(np.flatnonzero)
+def flatnonzero(a: Any) -> Any:
+    return np.flatnonzero(known(a, "np.flatnonzero"))
+
+
+@implements(np.argwhere)
+def argwhere(a: Any) -> Any:
+    return np.argwhere(known(a, "np.argwhere"))
+
+
+@implements(np.extract)
+def extract(condition: Any, arr: Any) -> Any:
+    places = np.flatnonzero(known(array_like(condition), "np.extract"))
+    arr = array_like(arr)
+    return op.gather(op.reshape(arr, shape=(type_of(arr).size,)), places)
+
+
+@implements(np.compress)
+def compress(condition: Any, a: Any, axis: Any = None, out: Any = None) -> Any:
+    refuse_options("np.compress", out=(out, None))
+    mask = known(array_like(condition), "np.compress")
+    if mask.ndim != 1:
+        raise ValueError("condition must be a 1-d array")
+    a, k = lined(a, axis)
+    return take_rows(a, np.flatnonzero(mask), k)
+
+
+def take_rows(a: Any, places: np.ndarray, axis: int) -> Any:
+    """Whole slices along an axis."""
+    extent = type_of(a).shape[axis]
+    if places.size and places.max() >= extent:
+        raise IndexError(
+            f"index {places.max()} is out of bounds for axis {axis} with size {extent}"
+        )
+    if axis == 0:
+        return op.gather(a, places)
+    rank = type_of(a).ndim
+    order = (axis, *[i for i in range(rank) if i != axis])
+    back = tuple(int(i) for i in np.argsort(order))
+    return op.transpose(op.gather(op.transpose(a, axes=order), places), axes=back)
+
+
+# --------------------------------------------------------------------------------------------- sets
+
+
+@implements(np.unique)
+def unique(ar: Any, return_index: bool = False, return_inverse: bool = False,
+           return_counts: bool = False, axis: Any = None, *, equal_nan: bool = True,
+           sorted: bool = True) -> Any:  # fmt: skip
+    ar = array_like(ar)
+    _, first, inverse, counts = np.unique(
+        known(ar, "np.unique"), True, True, True, axis, equal_nan=equal_nan
+    )
+    a, k = lined(ar, axis)
+    found = [take_rows(a, first, k)]
+    chosen = ((return_index, first), (return_inverse, inverse), (return_counts, counts))
+    found += [extra for wanted, extra in chosen if wanted]
+    return found[0] if len(found) == 1 else tuple(found)
+
+
+def named(function: Callable, **options: Any) -> Callable:
+    """The array API's forms of `unique`, which give named tuples."""
+    kind = type(function(np.zeros(1)))
+
+    def call(x: Any, /) -> Any:
+        return kind(*unique(x, equal_nan=False, **options))
+
+    return call
+
+
+EVERYTHING = {"return_index": True, "return_inverse": True, "return_counts": True}
+implements(np.unique_all)(named(np.unique_all, **EVERYTHING))
+implements(np.unique_counts)(named(np.unique_counts, return_counts=True))
+implements(np.unique_inverse)(named(np.unique_inverse, return_inverse=True))
+
+
+@implements(np.unique_values)
+def unique_values(x: Any, /) -> Any:
+    a, k = lined(x, None)
+    plain = known(a, "np.unique_values")
+    return op.gather(a, located(np.unique_values(plain), plain))
+
+
+def located(values: np.ndarray, pool: np.ndarray) -> np.ndarray:
+    """For each value the first place in the pool that holds it."""
+    order = np.argsort(pool, kind="stable")
+    ordered = pool[order]
+    places = np.searchsorted(ordered, values)
+    missing = np.isnan(values) if values.dtype.kind in "fc" else np.zeros(values.shape, bool)
+    if missing.any():  # NaNs stand at the end, each for itself
+        total = int(np.isnan(pool).sum())
+        places[missing] = pool.size - total + np.arange(missing.sum()) % total
+    return order[places]
+
+
+def of_both(function: Callable) -> Callable:
+    """A function of two sets whose result holds elements of them."""
+
+    def call(ar1: Any, ar2: Any, assume_unique: bool = False) -> Any:
+        a, b = lined(ar1, None)[0], lined(ar2, None)[0]
+        name = f"np.{function.__name__}"
+        plain = known(a, name), known(b, name)
+        values = function(*plain) if function is np.union1d else function(*plain, assume_unique)
+        both = op.concatenate(a, b, axis=0)
+        pool = np.concatenate(plain)
+        return op.gather(both, located(np.asarray(values), pool))
+
+    return call
+
+
+implements(np.union1d)(lambda ar1, ar2: of_both(np.union1d)(ar1, ar2))
+implements(np.setxor1d)(of_both(np.setxor1d))
+
+
+@implements(np.setdiff1d)
+def setdiff1d(ar1: Any, ar2: Any, assume_unique: bool = False) -> Any:
+    a = lined(ar1, None)[0]
+    plain = known(a, "np.setdiff1d")
+    values = np.setdiff1d(plain, known(array_like(ar2), "np.setdiff1d"), assume_unique)
+    return op.gather(a, located(values, plain))
+
+
+@implements(np.intersect1d)
+def intersect1d(
+    ar1: Any, ar2: Any, assume_unique: bool = False, return_indices: bool = False
+) -> Any:
+    a, b = lined(ar1, None)[0], lined(ar2, None)[0]
+    name = "np.intersect1d"
+    _, first, second = np.intersect1d(
+        known(a, name), known(b, name), assume_unique, return_indices=True
+    )
+    dtype = np.result_type(type_of(a).dtype, type_of(b).dtype)
+    found = astype(op.gather(a, first), dtype)
+    return (found, first, second) if return_indices else found
+
+
+@implements(np.isin)
+def isin(element: Any, test_elements: Any, assume_unique: bool = False, invert: bool = False, *,
+         kind: Any = None) -> Any:  # fmt: skip
+    x, tests = still(array_like(element)), still(array_like(test_elements))
+    if is_known(x) and is_known(tests):
+        return np.isin(known(x, "np.isin"), known(tests, "np.isin"), assume_unique, invert)
+    t = type_of(x)
+    column = op.reshape(x, shape=(*t.shape, 1))
+    equal = op.equal(column, op.reshape(tests, shape=(type_of(tests).size,)))
+    found = op.any(equal, axes=(t.ndim,))
+    return op.logical_not(found) if invert else found
+
+
+# ----------------------------------------------------------------------------------------- counting
+
+
+@implements(np.bincount)
+def bincount(x: Any, /, weights: Any = None, minlength: int = 0) -> Any:
+    places = known(array_like(x), "np.bincount")
+    if weights is None:
+        return np.bincount(places, minlength=minlength)
+    counts = np.bincount(places, minlength=minlength)  # NumPy's own checks
+    weights = array_like(weights)
+    if type_of(weights).shape != places.shape:
+        raise ValueError("The weights and list don't have the same length.")
+    return op.scatter_add(astype(weights, float), places, shape=counts.shape)
+
+
+def refuse_counting(function: Callable) -> None:
+    """Histograms of traced values: their counts are piecewise constant."""
+
+    def refuse(*args: Any, **kwargs: Any) -> Any:
+        raise TracingError(
+            message(
+                f"np.{function.__name__} was asked of traced values, and its counts are piecewise "
+                "constant: their derivative is zero wherever it exists",
+                expected="plain values, or a smooth estimate",
+                instead="`ad.stop_gradient(x)` for a histogram that counts as a constant, "
+                "`np.bincount(places, weights)` for derivatives in the weights, or a sum of "
+                "kernels `np.exp(-((x[:, None] - centers) / width)**2).sum(0)`",
+                operation=f"np.{function.__name__}",
+            )
+        )
+
+    implements(function)(refuse)
+
+
+for counting in (np.histogram, np.histogram2d, np.histogramdd, np.histogram_bin_edges):
+    refuse_counting(counting)

@@ -1,0 +1,816 @@
+"""Tensors: what the user's function sees instead of arrays while it is traced.
+
+Enters: values and operations on them, by Python operators, ndarray's methods and NumPy's two
+protocols.  Leaves: values, and the graph of what was done.  A tensor is a handle: it holds a value
+and the node that made it.  Outside `jit` a node keeps only what derivative rules read; what carries
+no derivative (comparisons, integers) is given back as plain NumPy.
+
+NumPy's functions are implemented in `front/numpy/`, which fills the two tables `functions` and
+`ufuncs` below.
+"""
+
+from __future__ import annotations
+
+import operator
+import sys
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Any, NoReturn
+
+import numpy as np
+
+from .. import ops  # noqa: F401  (declares the primitives)
+from ..base.dtypes import WEAK, Type, readable, type_of
+from ..base.errors import TracingError, describe, is_internal, message, user_frame, user_position
+from ..graph import op
+from ..graph.node import NEVER, Node
+from ..graph.op import Traced, apply
+from ..graph.primitive import ByDomain, Primitive, Zero
+from ..ops.declare import Lazy
+from .context import context, oldest, protect
+
+functions: dict[Any, Callable] = {}  # NumPy function -> ours, by `__array_function__`
+ufuncs: dict[np.ufunc, Callable] = {}  # ufunc -> ours, by `__array_ufunc__`
+late_ufuncs: dict[str, tuple[Lazy, Callable]] = {}  # by name: ufuncs of a package not imported yet
+ours_for_scipy: set[str] = set()  # names in `ad.special` of what SciPy has written in Python
+methods: dict[
+    tuple[np.ufunc, str], Callable
+] = {}  # (ufunc, "reduce" | "accumulate" | "outer") -> ours
+NONE: dict[str, Any] = {}  # no parameters
+FLOAT = Type((), np.dtype(float), True)
+
+
+def binary(name: str) -> tuple[Callable, Callable]:
+    """The two operator methods of a primitive."""
+    primitive = op.registry[name]
+
+    def forward(self: Any, other: Any) -> Any:
+        if type(other) in ACCEPTED or acceptable(other):
+            return apply(primitive, (self, other), NONE)
+        if type(other) in (list, tuple):
+            return apply(primitive, (self, as_operand(other)), NONE)
+        return NotImplemented
+
+    def backward(self: Any, other: Any) -> Any:
+        if type(other) in ACCEPTED or acceptable(other):
+            return apply(primitive, (other, self), NONE)
+        if type(other) in (list, tuple):
+            return apply(primitive, (as_operand(other), self), NONE)
+        return NotImplemented
+
+    return forward, backward
+
+
+def as_operand(x: Any) -> Any:
+    """A list or tuple as NumPy's operators take it, an array; anything else itself."""
+    if type(x) not in (list, tuple):
+        return x
+    return op.stack(*[as_operand(v) for v in x], axis=0) if has_traced(x) else np.asarray(x)
+
+
+ACCEPTED = {float, int, complex, bool, np.float64, np.float32}
+
+
+def acceptable(other: Any) -> bool:
+    """Whether an operand is a number, an array of numbers, or a traced value."""
+    if isinstance(other, (Traced, np.generic, bool, int, float, complex)):
+        return True
+    if isinstance(other, np.ndarray):
+        return numeric(other) is not None
+    return False
+
+
+def numeric(array: np.ndarray) -> np.ndarray:
+    """An array of numbers without NumPy's subclasses; matrices, masked arrays and objects are
+    refused."""
+    kind = type(array).__name__
+    if array.dtype.kind in "biufc" and kind not in ("matrix", "MaskedArray"):
+        return np.asarray(array)
+    came = f"an array of dtype {array.dtype}" if array.dtype.kind not in "biufc" else f"a {kind}"
+    raise TracingError(
+        message(
+            f"{came} met a traced value",
+            expected="an ndarray of floats, complex numbers, integers or booleans",
+            instead="`ad.numpy.array([...])` or `np.stack([...])` to build an array from traced "
+            "values, "
+            "`np.asarray(m)` for a matrix, `m.filled(...)` and `np.where` for a masked array",
+        )
+    )
+
+
+class Tensor(Traced):
+    """The ndarray that a traced function sees: ndarray's attributes, methods, operators, both NumPy
+    protocols."""
+
+    __slots__ = ("__weakref__",)
+    __array_priority__ = 1000.0
+
+    # ---------------------------------------------------------------------------------- attributes
+
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    weak: bool
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        return Type(self.shape, self.dtype).size
+
+    @property
+    def itemsize(self) -> int:
+        return self.dtype.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        return self.size * self.dtype.itemsize
+
+    @property
+    def T(self) -> Any:
+        return functions[np.transpose](self)
+
+    @property
+    def mT(self) -> Any:
+        return functions[np.matrix_transpose](self)
+
+    @property
+    def real(self) -> Any:
+        return op.real(self) if self.dtype.kind == "c" else self
+
+    @property
+    def imag(self) -> Any:
+        return op.imag(self)
+
+    @property
+    def flat(self) -> Iterator:
+        return iter(functions[np.ravel](self))
+
+    # ----------------------------------------------------------------------------------- protocols
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+        if method == "__call__" and not options:
+            found = ufuncs.get(ufunc)
+            if found is not None:
+                return found(*inputs)
+        return apply_ufunc(ufunc, method, inputs, options)
+
+    def __array_function__(self, function: Callable, types: Any, args: Any, kwargs: Any) -> Any:
+        found = functions.get(function)
+        if found is None:
+            raise unsupported(f"np.{function.__name__}" if function.__module__ == "numpy" else
+                              f"{function.__module__}.{function.__name__}")  # fmt: skip
+        return found(*args, **kwargs)
+
+    def __array__(self, *args: Any, **kwargs: Any) -> Any:
+        if type(self) is RecordingTensor and self.is_over():
+            return np.asarray(self.value)
+        if caller := scipy_caller():
+            raise refused_by_scipy(caller, type_of(self))
+        raise TracingError(
+            message(
+                f"a traced value ({readable(self)}) was to become a plain array, and would lose "
+                "its "
+                "derivative",
+                expected="functions that keep traced values (NumPy's functions, methods and "
+                "operators)",
+                instead=(
+                    "" if self.dtype.kind in "fc" else "`ad.numpy.take(a, i, axis=0)` for `a[i]`; "
+                )
+                + "`ad.numpy.array([...])` or `np.stack([...])` for `np.array([...])`; "
+                "`np.concatenate` or `np.where` for `a[i] = x`; "
+                "`ad.stop_gradient(x)` if the value is to count as a constant",
+            )
+        )
+
+    # -------------------------------------------------------------------- conversions and questions
+
+    def concrete(self, what: str) -> Any:
+        """The plain value for a question that is locally constant (`what` names it in errors)."""
+        raise NotImplementedError
+
+    def __bool__(self) -> bool:
+        return bool(self.concrete("bool()"))
+
+    def __int__(self) -> int:
+        return int(self.concrete("int()"))
+
+    def __index__(self) -> int:
+        return operator.index(self.concrete("an index"))
+
+    def __float__(self) -> float:
+        return float(self.number("float"))
+
+    def __complex__(self) -> complex:
+        return complex(self.number("complex"))
+
+    def item(self, *args: Any) -> Any:
+        """Refused in a trace: a number taken out of it has no derivative."""
+        return np.asarray(self.number("item")).item(*args)
+
+    def tolist(self) -> Any:
+        """Refused in a trace: numbers taken out of it have no derivative."""
+        return np.asarray(self.number("tolist")).tolist()
+
+    def number(self, asked: str) -> Any:
+        """The plain value, once the trace has ended; before that its derivative would be lost."""
+        if type(self) is not RecordingTensor or not self.is_over():
+            raise self.no_number(asked)
+        return self.value
+
+    def no_number(self, asked: str) -> TracingError:
+        """The error for a number that was asked for and would lose its derivative."""
+        if asked in ("item", "tolist"):
+            expected, instead = "the value itself, traced", f"the same without `.{asked}()`"
+        else:
+            expected = (
+                f"NumPy's functions: `{asked}()` and Python's `math` module take numbers only"
+            )
+            instead = f"`np.sin(x)` for `math.sin(x)`; `x` for `{asked}(x)`"
+        return TracingError(
+            message(
+                f"a traced value ({readable(self)}) was asked for a plain number, and would lose "
+                "its derivative",
+                expected=expected,
+                instead=f"{instead}; `ad.stop_gradient(x)` if the value is to count as a constant",
+                operation=asked,
+            )
+        )
+
+    def __hash__(self) -> int:
+        raise TracingError(
+            message(
+                f"a traced value ({readable(self)}) was used as a key of a dictionary, put into a "
+                "set or given to a cached function",
+                expected="keys that are plain values (a traced value cannot be hashed)",
+                instead="a name or a number as the key, a list instead of a set; leave out "
+                "`functools.cache`",
+            )
+        )
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("len() of unsized object")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator:
+        if not self.shape:
+            raise TypeError("iteration over a 0-d array")
+        return (self[i] for i in range(self.shape[0]))
+
+    def __contains__(self, x: Any) -> bool:
+        return bool(functions[np.any](self == x))
+
+    def __getitem__(self, key: Any) -> Any:
+        return functions["getitem"](self, key)
+
+    def __setitem__(self, key: Any, value: Any) -> NoReturn:
+        raise TracingError(
+            message(
+                "a traced array was written into",
+                expected="an expression that gives a new array (writing in place is not supported "
+                "yet)",
+                instead="`np.where(mask, new, x)`, `np.concatenate([...])` or `np.stack([...])`",
+                operation="item assignment",
+            )
+        )
+
+    def __format__(self, spec: str) -> str:
+        return format(self.shown(), spec)
+
+    def shown(self) -> Any:
+        """The value for printing."""
+        raise NotImplementedError
+
+    def check(self) -> None:
+        """Raise where the `vmap` that made it has ended."""
+
+    def __repr__(self) -> str:
+        return f"Tensor({self.shown()!r})"
+
+    def __str__(self) -> str:
+        return str(self.shown())
+
+    # ------------------------------------------------------------------------------------ operators
+
+    __add__, __radd__ = binary("add")
+    __sub__, __rsub__ = binary("sub")
+    __mul__, __rmul__ = binary("mul")
+    __truediv__, __rtruediv__ = binary("div")
+    __floordiv__, __rfloordiv__ = binary("floor_divide")
+    __mod__, __rmod__ = binary("remainder")
+    __pow__, __rpow__ = binary("pow")
+    __and__, __rand__ = binary("bitwise_and")
+    __or__, __ror__ = binary("bitwise_or")
+    __xor__, __rxor__ = binary("bitwise_xor")
+    __lshift__, __rlshift__ = binary("left_shift")
+    __rshift__, __rrshift__ = binary("right_shift")
+    __lt__, __gt__ = binary("less")
+    __le__, __ge__ = binary("less_equal")
+    __eq__, __ne__ = binary("equal")[0], binary("not_equal")[0]  # type: ignore[assignment]
+
+    def __matmul__(self, other: Any) -> Any:
+        return functions["matmul"](self, other) if acceptable(other) else NotImplemented
+
+    def __rmatmul__(self, other: Any) -> Any:
+        return functions["matmul"](other, self) if acceptable(other) else NotImplemented
+
+    def __divmod__(self, other: Any) -> Any:
+        return self // other, self % other
+
+    def __rdivmod__(self, other: Any) -> Any:
+        return other // self, other % self
+
+    def __neg__(self) -> Any:
+        return op.neg(self)
+
+    def __pos__(self) -> Any:
+        return self
+
+    def __abs__(self) -> Any:
+        return op.abs(self)
+
+    def __invert__(self) -> Any:
+        return op.invert(self)
+
+    def __round__(self, digits: int | None = None) -> Any:
+        return functions[np.round](self, digits or 0)
+
+    def __floor__(self) -> Any:
+        return op.floor(self)
+
+    def __ceil__(self) -> Any:
+        return op.ceil(self)
+
+    def __trunc__(self) -> Any:
+        return op.trunc(self)
+
+    # -------------------------------------------------------------------------------------- methods
+
+    def reshape(self, *shape: Any, order: str = "C") -> Any:
+        """As `ndarray.reshape`."""
+        return functions[np.reshape](self, shape[0] if len(shape) == 1 else shape, order=order)
+
+    def transpose(self, *axes: Any) -> Any:
+        """As `ndarray.transpose`."""
+        if len(axes) == 1 and (axes[0] is None or isinstance(axes[0], (tuple, list))):
+            return functions[np.transpose](self, axes[0])
+        return functions[np.transpose](self, axes or None)
+
+    def astype(
+        self,
+        dtype: Any,
+        order: str = "K",
+        casting: str = "unsafe",
+        subok: bool = True,
+        copy: bool = True,
+    ) -> Any:
+        """As `ndarray.astype`."""
+        return functions["astype"](self, dtype)
+
+    def copy(self, order: str = "C") -> Any:
+        """As `ndarray.copy`."""
+        return functions[np.copy](self)
+
+    def view(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Refused: bits have no derivative."""
+        raise unsupported("ndarray.view")
+
+    def compress(self, condition: Any, axis: Any = None, out: Any = None) -> Any:
+        """As `ndarray.compress`."""
+        return functions[np.compress](condition, self, axis, out)
+
+    def conj(self) -> Any:
+        """As `ndarray.conj`."""
+        return op.conj(self)
+
+    conjugate = conj
+
+    def __copy__(self) -> Any:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        return self
+
+    def __reduce__(self) -> NoReturn:
+        raise TracingError(
+            message(
+                "a traced value cannot be pickled", instead="pickle the result of the whole call"
+            )
+        )
+
+
+def method(name: str, function: Callable) -> Callable:
+    """An ndarray method that is the NumPy function of the same meaning."""
+
+    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return functions[function](self, *args, **kwargs)
+
+    call.__name__, call.__qualname__ = name, f"Tensor.{name}"
+    call.__doc__ = f"As `ndarray.{name}`."
+    return call
+
+
+for name in (
+    "all any argmax argmin argpartition argsort choose clip cumprod cumsum diagonal dot "
+    "flatten max mean min nonzero prod ptp ravel repeat round searchsorted squeeze std sum "
+    "swapaxes take trace var"
+).split():
+    if name == "flatten":
+        setattr(Tensor, name, method(name, np.ravel))
+    else:
+        setattr(Tensor, name, method(name, getattr(np, name)))
+
+
+def refuse_write(name: str) -> Callable:
+    """An in-place method: refused."""
+
+    def call(self: Any, *args: Any, **kwargs: Any) -> NoReturn:
+        raise TracingError(
+            message(
+                f"`.{name}(...)` writes into a traced array",
+                expected="an expression that gives a new array (writing in place is not supported "
+                "yet)",
+                instead=f"`np.{name}(x)`, which gives a new array"
+                if name in ("sort", "partition")
+                else "`np.where(...)`",
+            )
+        )
+
+    call.__name__ = name
+    return call
+
+
+for name in (
+    "fill",
+    "itemset",
+    "put",
+    "resize",
+    "setflags",
+    "setfield",
+    "sort",
+    "partition",
+    "byteswap",
+):
+    setattr(Tensor, name, refuse_write(name))
+
+
+# ---------------------------------------------------------------------------------------- recording
+
+
+class RecordingTensor(Tensor):
+    """A tensor whose operations are recorded as nodes, for derivatives and for `jit`."""
+
+    __slots__ = ("level", "node", "program", "value")
+
+    def __init__(self, node: Node, value: Any, level: int, program: Any = None) -> None:
+        self.node = node
+        self.value = value
+        self.level = level
+        self.program = program  # the program that recorded it, if `jit` did
+
+    @property
+    def shape(self) -> tuple[int, ...]:  # type: ignore[override]
+        return self.node.shape
+
+    @property
+    def dtype(self) -> np.dtype:  # type: ignore[override]
+        return self.node.dtype
+
+    @property
+    def weak(self) -> bool:  # type: ignore[override]
+        return self.node.weak
+
+    def is_over(self) -> bool:
+        """Whether every differentiation has ended: the tensor is then no more than its value."""
+        return self.program is None and self.level == 1 and self.node.root < oldest[0]
+
+    def concrete(self, what: str) -> Any:
+        if self.program is not None:
+            raise self.program.refusal(self, what)
+        value = self.value
+        return value.concrete(what) if isinstance(value, Tensor) else value
+
+    def shown(self) -> Any:
+        value = self.value
+        return value.shown() if isinstance(value, Tensor) else value
+
+    def process(self, primitive: Primitive, inputs: tuple, parameters: dict[str, Any]) -> Any:
+        """Evaluate the operation on the values, and record it where a derivative or a program needs
+        it."""
+        level = self.level
+        program = context.program
+        if level > 2 * context.batches + 1:
+            refuse_leaked(inputs)
+        values: list[Any] = []
+        nodes: list[Any] = []
+        root, since = NEVER, oldest[0]
+        for x in inputs:
+            if type(x) is RecordingTensor and x.level == level:
+                node = x.node
+                if x.program is not program:
+                    refuse_leaked((x,))
+                values.append(x.value)
+                if node.root < since:  # its trace has ended: a value
+                    nodes.append(None)
+                    continue
+                nodes.append(node)
+                if node.root < root:
+                    root = node.root
+            else:
+                if isinstance(x, np.ndarray):
+                    if type(x) is not np.ndarray or x.dtype.kind not in "biufc":
+                        x = numeric(x)
+                values.append(x)
+                nodes.append(None)
+        if level == 1:
+            output = primitive.evaluate(*values, **parameters)
+        else:
+            output = apply(primitive, tuple(values), parameters)
+        if program is not None and program.level == level:
+            nodes = [program.node_of(x) for x in inputs]
+            root = min([n.root for n in nodes])
+        elif type(primitive.derivative) is Zero or root == NEVER:
+            return output
+        else:
+            program = None
+        return record(primitive, nodes, values, output, parameters, root, level, program)
+
+
+def refuse_leaked(inputs: tuple) -> None:
+    """Raise for a traced value that outlived the trace that knows what it is."""
+    for x in inputs:
+        if type(x) is not RecordingTensor:
+            continue
+        lost = x.program is not None and (x.program.ended or context.program is None)
+        if lost or x.level > 2 * context.batches + 1:
+            raise outlived("jit" if lost else "vmap", x.node.position)
+
+
+def settled(x: Any) -> Any:
+    """A value that is left over from a differentiation that has ended, as the number or array that
+    it is; anything else itself.
+
+    One that is left over from `jit` or `vmap` has no number, and is refused.
+    """
+    while type(x) is RecordingTensor:
+        if x.program is not context.program or x.level > 2 * context.batches + 1:
+            refuse_leaked((x,))
+        if x.program is not None or x.node.root >= oldest[0]:
+            break
+        x = x.value
+    if isinstance(x, Tensor):
+        x.check()
+    return x
+
+
+def is_alive(x: Any) -> bool:
+    """Whether a traced value belongs to a trace that is still running."""
+    try:
+        return settled(x) is x
+    except TracingError:
+        return False
+
+
+def outlived(transform: str, position: Any) -> TracingError:
+    """The error for a traced value that was kept after its transform had ended."""
+    return TracingError(
+        message(
+            f"a traced value was used after the `{transform}` that made it had ended, or in "
+            f"another thread (it was made at {describe(position)})",
+            expected=f"values that the function under `{transform}` returns",
+            instead="`return` it from the function, and use the result",
+        )
+    )
+
+
+def record(
+    primitive: Primitive,
+    nodes: list[Any],
+    values: list[Any],
+    output: Any,
+    parameters: dict[str, Any],
+    root: int,
+    level: int,
+    program: Any,
+) -> Any:
+    """The node of an evaluated operation with what its derivative reads, and the tensor of its
+    output."""
+    count = len(nodes)
+    derivative = primitive.derivative
+    complex_form = type(derivative) is ByDomain and any(
+        type_of(v).dtype.kind == "c" for v in values
+    )
+    needs = primitive.needs(count, complex_form)
+    need = 0
+    for i, node in enumerate(nodes):
+        if node is not None:
+            need |= needs[i]
+    for i, node in enumerate(nodes):
+        if need >> i & 1:
+            if node is None:
+                nodes[i] = protect(values[i])
+            else:
+                node.value = values[i]
+        elif node is None:
+            nodes[i] = FLOAT if type(values[i]) is float else type_of(values[i])
+    kind = type(output)
+    if kind is np.ndarray:
+        node = Node(primitive, tuple(nodes), parameters, output.shape, output.dtype)
+    elif kind is tuple:
+        keep = bool(need >> count & 1)
+        return record_several(primitive, nodes, output, parameters, root, level, program, keep)
+    else:
+        t = type_of(output)
+        node = Node(primitive, tuple(nodes), parameters, t.shape, t.dtype, t.weak)
+    frame = user_frame(3)
+    if frame is not None:
+        node.code, node.offset = frame.f_code, frame.f_lasti
+    node.root = root
+    if need >> count & 1:
+        node.value = output
+    return RecordingTensor(node, output, level, program)
+
+
+def record_several(
+    primitive: Primitive,
+    nodes: list,
+    outputs: tuple,
+    parameters: dict,
+    root: int,
+    level: int,
+    program: Any,
+    keep: bool,
+) -> tuple:
+    """The same for an operation with several outputs: each is an `item` of its node."""
+    types = tuple(type_of(x) for x in outputs)
+    node = Node(primitive, tuple(nodes), parameters, None, types, False, user_position(4), root)
+    if keep:
+        node.value = outputs
+    item = op.registry["item"]
+    found: list[Any] = []
+    for i, (x, t) in enumerate(zip(outputs, types, strict=True)):
+        if t.dtype.kind in "fc" or program is not None:
+            part = Node(item, (node,), {"index": i}, t.shape, t.dtype, t.weak, node.position, root)
+            found.append(RecordingTensor(part, x, level, program))
+        else:
+            found.append(x)
+    return tuple(found)
+
+
+# ---------------------------------------------------------------------------------------- protocols
+
+
+def apply_ufunc(ufunc: np.ufunc, method: str, inputs: tuple, options: dict[str, Any]) -> Any:
+    """A ufunc called with options, or one of its methods."""
+    out = options.pop("out", None)
+    if out is not None and any(x is not None for x in out if out):
+        raise TracingError(
+            message(
+                f"np.{ufunc.__name__} was to write a traced value into an array that exists "
+                "already (`out=`, or `a += x`)",
+                expected="an expression that gives a new array (writing in place is not supported "
+                "yet)",
+                instead="`a = a + x` for `a += x`; leave out `out=`",
+            )
+        )
+    dtype, where = options.pop("dtype", None), options.pop("where", True)
+    for harmless in ("casting", "order", "subok"):
+        options.pop(harmless, None)
+    if method == "__call__":
+        found = ufuncs.get(ufunc) or late_ufunc(ufunc)
+        if found is None:
+            raise unsupported(ufunc_name(ufunc))
+        if options and ufunc.signature is None:
+            raise unsupported(f"np.{ufunc.__name__} with {', '.join(options)}=")
+        if dtype is not None:
+            inputs = tuple(functions["astype"](x, dtype) for x in inputs)
+        result = found(*inputs, **options)  # a product of vectors takes axis=, axes=, keepdims=
+        if where is not True:
+            raise TracingError(
+                message(
+                    f"np.{ufunc.__name__} got where= without out=, which leaves the other elements "
+                    "undefined",
+                    expected="a value for every element",
+                    instead=f"`np.where(mask, np.{ufunc.__name__}(np.where(mask, x, 1.0)), 0.0)`",
+                    operation=f"np.{ufunc.__name__}",
+                )
+            )
+        return result
+    found = methods.get((ufunc, method))
+    if found is None:
+        raise unsupported(f"np.{ufunc.__name__}.{method}")
+    if dtype is not None:
+        options["dtype"] = dtype
+    if where is not True:
+        options["where"] = where
+    return found(*inputs, **options)
+
+
+def scipy_caller() -> str:
+    """The function of `scipy.special`, written in Python, that the user's code has called."""
+    frame: FrameType | None = sys._getframe(2)
+    found = ""
+    while frame is not None and is_internal(frame.f_code.co_filename):
+        if str(frame.f_globals.get("__name__")).startswith("scipy.special"):
+            name = frame.f_code.co_name
+            found = name if hasattr(sys.modules["scipy.special"], name) else found
+        frame = frame.f_back
+    return found
+
+
+def refused_by_scipy(name: str, t: Type) -> TracingError:
+    """The error for a function of SciPy that makes a plain array of a traced value."""
+    if name not in ours_for_scipy:
+        return unsupported(f"scipy.special.{name}")
+    return TracingError(
+        message(
+            f"scipy.special.{name} made a plain array of a traced value ({t}), which would lose "
+            "its derivative",
+            expected="a function of SciPy that is a ufunc, or ours of the same name",
+            instead=f"`ad.special.{name}(...)`",
+            operation=f"scipy.special.{name}",
+        )
+    )
+
+
+def late_ufunc(ufunc: np.ufunc) -> Callable | None:
+    """The implementation of a ufunc of SciPy, found by its name when it is first used."""
+    entry = late_ufuncs.get(ufunc.__name__)
+    if entry is None or getattr(np, ufunc.__name__, None) is ufunc:
+        return None
+    if entry[0].resolve() is not ufunc:
+        return None
+    ufuncs[ufunc] = entry[1]
+    return entry[1]
+
+
+def ufunc_name(ufunc: np.ufunc) -> str:
+    """A ufunc's name with the package it comes from, for errors."""
+    for package in ("np", "scipy.special"):
+        module = sys.modules.get("numpy" if package == "np" else package)
+        if getattr(module, ufunc.__name__, None) is ufunc:
+            return f"{package}.{ufunc.__name__}"
+    return f"the ufunc {ufunc.__name__}"
+
+
+def strengthened(primitive: Primitive) -> Callable:
+    """A ufunc on tensors: Python scalars alone become NumPy's, as `np.add(1.0, 2.0)` gives an
+    `np.float64`."""
+
+    def call(*inputs: Any) -> Any:
+        for x in inputs:
+            if type(x) in (list, tuple):
+                inputs = tuple([as_operand(v) for v in inputs])
+                break
+        result = apply(primitive, inputs, NONE)
+        if type(result) in WEAK:
+            return np.asarray(result)[()]
+        if isinstance(result, Tensor) and result.weak:
+            return op.convert(result, dtype=result.dtype)
+        return result
+
+    return call
+
+
+for primitive in list(op.registry.values()):
+    if isinstance(primitive.reference, np.ufunc):
+        ufuncs[primitive.reference] = strengthened(primitive)
+    elif isinstance(primitive.reference, Lazy):
+        late_ufuncs[primitive.reference.name] = primitive.reference, strengthened(primitive)
+
+
+def unsupported(name: str) -> TracingError:
+    """The error for a function that has no implementation for traced values."""
+    return TracingError(
+        message(
+            f"{name} is not implemented for traced values",
+            instead="the same with functions that are (`ad.numpy` lists them), or "
+            "`ad.custom_derivative` around your own "
+            "function with its derivative",
+            operation=name,
+        )
+    )
+
+
+def has_traced(*values: Any) -> bool:
+    """Whether any of the values, or an element of a list or tuple among them, is a tensor."""
+    for value in values:
+        if isinstance(value, Traced):
+            return True
+        if isinstance(value, (list, tuple)) and has_traced(*value):
+            return True
+    return False
+
+
+def plain_value(x: Any) -> Any:
+    """The number or array behind any handle (row 0 of a batch): for printing and examples only."""
+    while isinstance(x, Tensor):
+        if isinstance(x, RecordingTensor):
+            x = x.value
+        elif not x.inner.shape[0]:  # type: ignore[attr-defined]
+            return np.ones(x.shape, x.dtype)
+        else:
+            x = x.inner[0]  # type: ignore[attr-defined]
+    return x

@@ -1,0 +1,29 @@
+"""The primitives: importing this package declares all of them."""
+
+from . import (
+    contract,
+    control,
+    elementwise,
+    fft,
+    index,
+    layout,
+    linalg,
+    random,
+    reduce,
+    special,
+    structural,
+)
+
+__all__ = [
+    "contract",
+    "control",
+    "elementwise",
+    "fft",
+    "index",
+    "layout",
+    "linalg",
+    "random",
+    "reduce",
+    "special",
+    "structural",
+]

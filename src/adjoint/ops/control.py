@@ -1,0 +1,69 @@
+"""Control: `call`, a closed graph used as one operation, and `custom`, a function with a derivative
+of the user's own.
+
+The derivative, transpose and batching of a call are those of its body, applied by the walks of
+`transform/`; those of a custom function are the methods of its rule (`front.custom`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..base.dtypes import Type, type_of
+from ..graph.function import Function
+from ..graph.primitive import Body, Case, Primitive, Structural
+
+
+def run(*values: Any, function: Function) -> tuple:
+    """Evaluate the body; an output that is an input or a constant is still a value of its own."""
+    return tuple(function.evaluate(*values))
+
+
+def output_types(*inputs: Any, function: Function) -> tuple[Type, ...]:
+    return tuple(type_of(n) for n in function.outputs)
+
+
+def handled_by_the_walk(*arguments: Any) -> Any:
+    raise TypeError("transform.batch treats `call` itself")
+
+
+def run_custom(*values: Any, rule: Any) -> tuple:
+    """Run the user's function."""
+    outputs = tuple(rule.run(values))
+    rule.require_plain(outputs)
+    return outputs
+
+
+def custom_types(*inputs: Any, rule: Any) -> tuple[Type, ...]:
+    return rule.types(inputs)
+
+
+def no_cases(rng: Any) -> list[Case]:
+    return []
+
+
+call = Primitive(
+    name="call",
+    kind="control",
+    evaluate=run,
+    infer=output_types,
+    derivative=Structural("the body's derivative", reads_inputs=True),
+    batch=handled_by_the_walk,
+    code=Body("call"),
+    cases=no_cases,
+    reference=run,
+    documentation="A closed graph used as one operation.",
+)
+
+custom = Primitive(
+    name="custom",
+    kind="control",
+    evaluate=run_custom,
+    infer=custom_types,
+    derivative=Structural("the user's rule", reads_inputs=True),
+    batch=handled_by_the_walk,
+    code=Body("custom"),
+    cases=no_cases,
+    reference=run_custom,
+    documentation="A function with a derivative of the user's own.",
+)
