@@ -1,4 +1,4 @@
-"""`custom_derivative`: one rule serves both modes, all orders, `vmap` and `jit`; mistakes are errors."""
+"""`custom_derivative`: one rule serves both modes, all orders, `vmap`, `jit`; mistakes."""
 
 import math
 from typing import NamedTuple
@@ -179,8 +179,8 @@ def test_methods_and_arguments_that_are_no_numbers():
         lambda p, t: {"sin": np.cos, "exp": np.exp}[p[1]](p[0]) * t[0],
     )
     for f in (chosen, ad.jit(chosen)):
-        assert ad.grad(lambda x: f(x, "sin"))(0.3) == pytest.approx(np.cos(0.3))
-        assert ad.grad(lambda x: f(x, "exp"))(0.3) == pytest.approx(np.exp(0.3))
+        assert ad.grad(lambda x, f=f: f(x, "sin"))(0.3) == pytest.approx(np.cos(0.3))
+        assert ad.grad(lambda x, f=f: f(x, "exp"))(0.3) == pytest.approx(np.exp(0.3))
     assert ad.jit(ad.grad(chosen))(0.3, "exp") == pytest.approx(np.exp(0.3))
 
 
@@ -224,15 +224,30 @@ def test_a_function_without_a_rule():
         ad.grad(ad.custom_derivative(np.sin))(1.0)
 
 
-@pytest.mark.parametrize("rule", [lambda p, t: t[0] * t[0], lambda p, t: abs(t[0]), lambda p, t: t[0] + 1.0,
-                                  lambda p, t: np.where(t[0] > 0, 1.0, 2.0), lambda p, t: np.exp(t[0])])  # fmt: skip
+@pytest.mark.parametrize(
+    "rule",
+    [
+        lambda p, t: t[0] * t[0],
+        lambda p, t: abs(t[0]),
+        lambda p, t: t[0] + 1.0,
+        lambda p, t: np.where(t[0] > 0, 1.0, 2.0),
+        lambda p, t: np.exp(t[0]),
+    ],
+)
 def test_a_jvp_rule_that_is_not_linear(rule):
     with pytest.raises(TypeError, match="linear in the tangents"):
         ad.grad(by_jvp(np.sin, rule))(1.0)
 
 
-@pytest.mark.parametrize("rule", [lambda p, y, c: c * c, lambda p, y, c: np.where(p[0] > 2.0, c, 5.0),
-                                  lambda p, y, c: c + 1.0, lambda p, y, c: np.maximum(c, 0.0)])  # fmt: skip
+@pytest.mark.parametrize(
+    "rule",
+    [
+        lambda p, y, c: c * c,
+        lambda p, y, c: np.where(p[0] > 2.0, c, 5.0),
+        lambda p, y, c: c + 1.0,
+        lambda p, y, c: np.maximum(c, 0.0),
+    ],
+)
 def test_a_vjp_rule_that_is_not_linear_has_no_forward_mode(rule):
     with pytest.raises(TypeError, match="linear in the cotangent"):
         ad.jvp(by_vjp(np.sin, rule), (1.0,), (1.0,))
@@ -266,7 +281,14 @@ def test_a_traced_value_from_outside_is_refused():
     def f(x):
         return by_jvp(lambda y: x * y, lambda p, t: x * t[0])(2.0 * x)
 
-    for use in (ad.grad(f), ad.jit(f), lambda x: ad.jvp(f, (x,), (1.0,)), ad.grad(ad.grad(f)), ad.jit(ad.grad(f))):  # fmt: skip
+    uses = (
+        ad.grad(f),
+        ad.jit(f),
+        lambda x: ad.jvp(f, (x,), (1.0,)),
+        ad.grad(ad.grad(f)),
+        ad.jit(ad.grad(f)),
+    )
+    for use in uses:
         with pytest.raises(TypeError, match="not among its arguments"):
             use(3.0)
     with pytest.raises(TypeError, match="not among its arguments"):

@@ -155,13 +155,69 @@ def test_second_derivatives(name):
     assert abs(got - wanted) <= tolerance * (size + 1.0) + 1e-8 * value, (got, wanted)
 
 
+def check_types(got, wanted, what):
+    """Fail unless every leaf has the type and the dtype that NumPy gave."""
+    for i, (value, leaf) in enumerate(zip(leaves(got), leaves(wanted), strict=True)):
+        assert type(value) is type(leaf), f"{what}, {i}: {type(value)}, not {type(leaf)}"
+        assert np.result_type(value) == np.result_type(leaf), f"{what}, {i}: {value.dtype}"
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_results_have_the_types_of_numpy(name):
+    case = Case(name)
+    value, pullback = ad.vjp(case.f, *case.primals)
+    check_types(value, case.output, "the value")
+    check_types(pullback(case.cotangent), case.primals, "the cotangents")
+
+
 @pytest.mark.parametrize("name", PLAIN)
 def test_compiled_program_has_the_same_values(name):
     case = Case(name)
     compiled = ad.jit(case.function)
     tolerance = 1e-6 if case.program.single else 1e-13
     for _ in range(2):
-        assert_close(compiled(*case.arguments), case.output, tolerance, f"jit of {name}")
+        result = compiled(*case.arguments)
+        assert_close(result, case.output, tolerance, f"jit of {name}")
+        check_types(result, case.output, f"jit of {name}")
+
+
+def awkward(leaf):
+    """The same numbers in a read-only array that is neither C nor Fortran contiguous."""
+    if not isinstance(leaf, np.ndarray) or leaf.ndim == 0:
+        return leaf
+    view = np.repeat(np.asfortranarray(leaf), 2, axis=-1)[..., ::2]
+    view = view[::-1].copy(order="F")[::-1]
+    view.flags.writeable = False
+    return view
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_layout_of_the_arguments_does_not_matter(name):
+    case = Case(name)
+    gradient = ad.grad(weighted(case.f, np, case.weights), tuple(range(len(case.primals))))
+    tolerance = 1e-5 if case.program.single else 1e-11
+    got = gradient(*tree_map(awkward, case.primals))
+    assert_close(got, gradient(*case.primals), tolerance, f"grad of {name}")
+    check_types(got, case.primals, f"grad of {name}")
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_derivatives_of_and_within_compiled_programs(name):
+    case = Case(name)
+    total = weighted(case.f, np, case.weights)
+    gradient = ad.grad(total, tuple(range(len(case.primals))))
+    tolerance = 2e-5 if case.program.single else 1e-10
+    got = ad.grad(ad.jit(total), tuple(range(len(case.primals))))(*case.primals)
+    assert_close(got, gradient(*case.primals), tolerance, f"grad(jit) of {name}")
+    both = ad.jvp(case.f, case.primals, case.tangents)
+    got = ad.jvp(ad.jit(case.f), case.primals, case.tangents)
+    assert_close(got, both, tolerance, f"jvp(jit) of {name}")
+    got = ad.jit(lambda x, v: ad.jvp(case.f, x, v))(case.primals, case.tangents)
+    assert_close(got, both, tolerance, f"jit(jvp) of {name}")
+    if "hvp" in case.program.kinds:
+        product = ad.hvp(total, case.primals, case.tangents)
+        got = ad.jit(lambda x, v: ad.hvp(total, x, v))(case.primals, case.tangents)
+        assert_close(got, product, tolerance, f"jit(hvp) of {name}")
 
 
 @pytest.mark.parametrize("name", BATCHED)
@@ -175,14 +231,27 @@ def test_batched_program_agrees_with_a_loop(name):
     assert_close(ad.vmap(case.f)(*batch), stacked, tolerance, f"vmap of {name}")
 
 
-@pytest.mark.parametrize("name", BATCHED[::2])
-def test_batched_gradient_agrees_with_a_loop(name):
+@pytest.mark.parametrize("name", BATCHED)
+def test_batched_derivatives_agree_with_a_loop(name):
     case = Case(name)
     total = weighted(case.f, np, case.weights)
     gradient = ad.grad(total, tuple(range(len(case.primals))))
     points = [case.moved(0.01 * k) for k in range(3)]
     batch = tree_map(lambda *parts: np.stack([np.asarray(p) for p in parts]), *points)
-    loop = [gradient(*point) for point in points]
-    stacked = tree_map(lambda *parts: np.stack([np.asarray(p) for p in parts]), *loop)
+
+    def looped(f):
+        rows = [f(*point) for point in points]
+        return tree_map(lambda *parts: np.stack([np.asarray(p) for p in parts]), *rows)
+
     tolerance = 1e-4 if case.program.single else 1e-9 * case.program.fine
-    assert_close(ad.vmap(gradient)(*batch), stacked, tolerance, f"vmap(grad) of {name}")
+    wanted = looped(gradient)
+    assert_close(ad.vmap(gradient)(*batch), wanted, tolerance, f"vmap(grad) of {name}")
+    assert_close(ad.jit(ad.vmap(gradient))(*batch), wanted, tolerance, f"jit(vmap) of {name}")
+    assert_close(ad.vmap(ad.jit(gradient))(*batch), wanted, tolerance, f"vmap(jit) of {name}")
+    if "hvp" in case.program.kinds:
+
+        def product(*primals):
+            return ad.hvp(total, primals, case.tangents)
+
+        got = ad.vmap(product)(*batch)
+        assert_close(got, looped(product), tolerance, f"vmap(hvp) of {name}")

@@ -44,11 +44,17 @@ class Type(NamedTuple):
         return f"{self.dtype.name}[{inside}]" + ("~" if self.weak else "")
 
 
+new_tuple = tuple.__new__  # a named tuple made without its Python-level constructor
+
+
 def type_of(value: Any) -> Type:
     """The `Type` of a Python scalar, an array, or anything with `shape` and `dtype`."""
-    if type(value) in WEAK:
-        return Type((), WEAK[type(value)], True)
-    if isinstance(value, Type):
+    kind = type(value)
+    if kind is np.ndarray:
+        return new_tuple(Type, (value.shape, value.dtype, False))
+    if kind in WEAK:
+        return new_tuple(Type, ((), WEAK[kind], True))
+    if kind is Type:
         return value
     try:
         return Type(value.shape, value.dtype, getattr(value, "weak", False))

@@ -51,11 +51,7 @@ class Selection:
         values = [self.args[p] if isinstance(p, int) else self.kwargs[p] for p in self.places]
         chosen = values[0] if self.single else tuple(values)
         self.leaves, self.structure = tree.flatten(chosen)
-        labels = tree.paths(chosen) if len(self.leaves) > 1 else [""] * len(self.leaves)
-        self.leaves = [
-            differentiable(x, transform, label)
-            for x, label in zip(self.leaves, labels, strict=True)
-        ]
+        self.leaves = differentiable_leaves(self.leaves, chosen, transform)
 
     def call(self, leaves: Sequence[Any]) -> Any:
         """The function's result with these leaves in the differentiated arguments."""
@@ -118,6 +114,19 @@ def place(
             )
         )
     return int(wanted) % len(args)
+
+
+def differentiable_leaves(leaves: Sequence[Any], container: Any, transform: str) -> list[Any]:
+    """The leaves of a container as values to differentiate at; an error names the part."""
+    try:
+        return [differentiable(x, transform) for x in leaves]
+    except DifferentiationError:
+        if len(leaves) < 2:
+            raise
+        labels = tree.paths(container)
+        return [
+            differentiable(x, transform, label) for x, label in zip(leaves, labels, strict=True)
+        ]
 
 
 def differentiable(x: Any, transform: str, label: str = "") -> Any:

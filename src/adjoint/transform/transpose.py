@@ -20,9 +20,9 @@ from typing import Any
 
 import numpy as np
 
-from ..base.dtypes import WEAK, is_inexact, type_of
+from ..base.dtypes import WEAK, Type, is_inexact, type_of
 from ..graph import op
-from ..graph.function import Function, close
+from ..graph.function import Function, bits, close
 from ..graph.node import NEVER, Node, input_node
 from ..graph.primitive import (
     ByDomain,
@@ -321,22 +321,64 @@ def pull_jvp(form: Jvp, node: Node, look: Look, cotangent: Any, sums: Cotangents
                     x, unbroadcast(transpose_one(plain(cotangent), *inputs, **node.parameters), x)
                 )
         return
+    given = cotangent if type(cotangent) is tuple else (plain(cotangent),)
+    outputs = () if not form.reads_output else output if type(output) is tuple else (output,)
+    cotangents = [c for c in given if c is not None]
+    places = tuple(c is not None for c in given)
+    flags = tuple(t is not None for t in types)
+    key = (
+        node.primitive.name,
+        bits(node.parameters),
+        tuple([type_of(x) for x in inputs]),
+        tuple([type_of(x) for x in outputs]),
+        tuple([type_of(c) for c in cotangents]),
+        places,
+        flags,
+    )
+    function = PULLBACKS.get(key)
+    if function is None:
+        if len(PULLBACKS) >= KEPT:
+            PULLBACKS.pop(next(iter(PULLBACKS)))
+        function = PULLBACKS[key] = rule_pullback(form, node.parameters, key[2:5], places, flags)
+    found = iter(function.evaluate(*inputs, *outputs, *cotangents))
+    for x, flag in zip(node.inputs, flags, strict=True):
+        if flag:
+            sums.add(x, unbroadcast(next(found), x))
+
+
+PULLBACKS: dict[Any, Function] = {}  # the transposed rules met so far, by types and parameters
+KEPT = 1024
+
+
+def rule_pullback(
+    form: Jvp,
+    parameters: dict[str, Any],
+    types: Sequence[Sequence[Type]],
+    places: Sequence[bool],
+    flags: Sequence[bool],
+) -> Function:
+    """The transpose of a jvp rule as a closed graph: takes the inputs, the outputs that the rule
+    reads, and the cotangents that there are; gives those of the flagged inputs."""
+    inputs, outputs, seeds = ([input_node(t) for t in row] for row in types)
+    output: Any = tuple(outputs) if len(places) > 1 or not outputs else outputs[0]
     parts, results, order = linear_part(
-        lambda t: form.rule(inputs, t, output, **node.parameters), types
+        lambda t: form.rule(inputs, t, output, **parameters),
+        [x if flag else None for x, flag in zip(inputs, flags, strict=True)],
     )
     dependent = {p for p in parts if p is not None}
     for n in order:
         if any(x in dependent for x in n.inputs):
             dependent.add(n)
-    inside = Within(dependent)
-    given = cotangent if type(cotangent) is tuple else (cotangent,)
-    for result, c in zip(results, given, strict=True):
-        if result is not None and c is not None and inside.wants(result):
-            inside.add(result, c)
-    pullback(order, inside, constants_only, {p for p in parts if p is not None})
-    for x, part in zip(node.inputs, parts, strict=True):
-        if part is not None and part in inside.known:
-            sums.add(x, inside.known[part])
+    sums = Within(dependent)
+    remaining = iter(seeds)
+    for result, place in zip(results, places, strict=True):
+        seed = next(remaining) if place else None
+        if seed is not None and result is not None and sums.wants(result):
+            sums.add(result, seed)
+    pullback(order, sums, constants_only, {p for p in parts if p is not None})
+    found = [plain(sums.known.get(p, zeros_like_type(p))) for p in parts if p is not None]
+    closed, _ = close([*inputs, *outputs, *seeds], found, "pullback")
+    return closed
 
 
 def constants_only(node: Node) -> tuple[Sequence[Any], Any]:
