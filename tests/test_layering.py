@@ -17,7 +17,7 @@ import pytest
 
 FLOORS = {
     0: {"base": "dtypes errors tree"},
-    1: {"graph": "op primitive node function rewrite cost check text"},
+    1: {"graph": "primitive op node function rewrite cost check text"},
     2: {
         "ops": "cases declare structural elementwise special/ index reduce layout contract linalg/"
         " fft control random"

@@ -20,6 +20,7 @@ from ..base.dtypes import WEAK, is_inexact, readable, type_of
 from ..base.errors import DifferentiationError, message
 from ..graph import op
 from ..graph.op import Traced
+from .trace import RecordingTensor, formed
 
 Argnums = int | str | Sequence[int | str]
 
@@ -190,6 +191,8 @@ def traced_like(value: Any, argument: Any) -> Any:
     float)."""
     if type_of(argument).weak and not value.weak and not value.shape:
         return op.python_scalar(value)
+    if type(argument) is RecordingTensor and not argument.shape:
+        return formed(value, isinstance(argument.value, np.ndarray))
     return value
 
 

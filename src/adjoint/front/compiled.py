@@ -58,7 +58,7 @@ class Compiled:
             outputs = self.run_traced(program, inputs)
         else:
             with np.errstate(all="ignore"):
-                outputs = [scalar(x) for x in program.function.evaluate(*inputs)]
+                outputs = program.function.evaluate(*inputs)
         del inputs
         return tree.unflatten(program.structure, fresh(program.results(outputs)))
 
@@ -85,7 +85,8 @@ class Compiled:
             if type(x) in (float, complex) or isinstance(x, (np.ndarray, np.generic, Traced)):
                 if isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind not in "biufc":
                     raise self.unusable(x)
-                types.append(type_of(x))
+                t = type_of(x)
+                types.append((t, isinstance(x, np.ndarray)) if t.shape == () else t)
                 moving.append(x)
             else:
                 value = x.value if isinstance(x, Static) else x
@@ -199,11 +200,6 @@ def exact(value: Any) -> Any:
     if kind is frozenset:
         return kind, frozenset([exact(x) for x in value])
     return kind, value
-
-
-def scalar(x: Any) -> Any:
-    """A number instead of an array without axes, as NumPy's functions return it."""
-    return x[()] if isinstance(x, np.ndarray) and not x.shape else x
 
 
 def named_values(function: Callable) -> tuple[Any, ...]:

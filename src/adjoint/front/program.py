@@ -19,7 +19,7 @@ from ..graph import op
 from ..graph.function import Function, close
 from ..graph.node import Node, constant, input_node, next_serial
 from .context import fingerprint, has_content, recording_level, recording_program
-from .trace import RecordingTensor, plain_value, settled
+from .trace import RecordingTensor, formed, plain_value, settled
 
 
 class Captured:
@@ -123,7 +123,7 @@ class Recording:
 class Program:
     """A recorded function: its graph, what it captured, and the structure of its result."""
 
-    __slots__ = ("captured", "fixed", "function", "structure")
+    __slots__ = ("captured", "fixed", "function", "scalars", "structure")
 
     def __init__(
         self,
@@ -131,15 +131,19 @@ class Program:
         captured: Sequence[Any],
         structure: Any,
         fixed: dict[int, Any] | None = None,
+        scalars: Sequence[bool] = (),
     ) -> None:
         self.function = function
         self.captured = tuple(captured)
         self.structure = structure
         self.fixed = fixed or {}  # results that are no numbers, by place
+        self.scalars = scalars  # which outputs were numbers, not arrays without axes
 
     def results(self, outputs: Sequence[Any]) -> list[Any]:
         """All results: the graph's outputs, and between them those that are no numbers."""
         found = list(outputs)
+        for k, is_scalar in enumerate(self.scalars):
+            found[k] = formed(found[k], not is_scalar)
         for k in sorted(self.fixed):
             found.insert(k, self.fixed[k])
         return found
@@ -168,11 +172,13 @@ def record_program(
     finally:
         recording.ended = True
     fixed = {k: x for k, x in enumerate(outputs) if not is_number(x)}
-    results = [recording.node_of(x) for k, x in enumerate(outputs) if k not in fixed]
+    numbers = [x for k, x in enumerate(outputs) if k not in fixed]
+    scalars = [not isinstance(plain_value(x), np.ndarray) for x in numbers]
+    results = [recording.node_of(x) for x in numbers]
     closed, captured = close([x.node for x in inputs], results, name, recording.since)
-    del inputs, outputs, results
+    del inputs, outputs, results, numbers
     values = recording.values()
-    return Program(optimize(closed), [values[node] for node in captured], structure, fixed)
+    return Program(optimize(closed), [values[node] for node in captured], structure, fixed, scalars)
 
 
 def is_number(x: Any) -> bool:

@@ -565,6 +565,18 @@ def settled(x: Any) -> Any:
     return x
 
 
+def formed(x: Any, as_array: bool) -> Any:
+    """A value without axes as an array without axes, or as a number: also behind a handle."""
+    if type(x) is RecordingTensor:
+        if x.node.shape or x.node.weak:
+            return x
+        value = formed(x.value, as_array)
+        return x if value is x.value else RecordingTensor(x.node, value, x.level, x.program)
+    if not as_array and type(x) is np.ndarray and not x.shape:
+        return x[()]
+    return np.array(x) if as_array and isinstance(x, np.generic) else x
+
+
 def is_alive(x: Any) -> bool:
     """Whether a traced value belongs to a trace that is still running."""
     try:

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from itertools import count
 from operator import attrgetter
 from types import CodeType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -23,9 +23,7 @@ from ..base.dtypes import Type, type_of
 from ..base.errors import Position
 from . import op
 from .op import Traced
-
-if TYPE_CHECKING:
-    from .primitive import Primitive
+from .primitive import Primitive
 
 next_serial = count(1).__next__
 NEVER = 1 << 62  # the root of what depends on no variable

@@ -10,12 +10,9 @@ rule depends on its siblings.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from .primitive import Primitive
-
-registry: dict[str, Primitive] = {}
+from .primitive import Primitive, registry
 
 
 class Traced:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .op import registry
+registry: dict[str, Primitive] = {}  # every primitive by its name
 
 # --------------------------------------------------------------------------------- derivative forms
 
