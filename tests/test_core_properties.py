@@ -517,6 +517,14 @@ def test_arrays_written_between_uses():
     np.testing.assert_array_equal(ad.vmap(ad.grad(f))(np.stack([X, -X])), [10 * X, -10 * X])
     np.testing.assert_array_equal(ad.jit(ad.grad(f))(X), 10 * X)
 
+    def turned(x):
+        a = np.arange(4.0)
+        y = np.sum(x * a)
+        a.shape = (2, 2)
+        return y + np.sum(x.reshape(2, 2) * a)
+
+    np.testing.assert_array_equal(ad.grad(turned)(np.ones(4)), 2 * np.arange(4.0))
+
     def constant(x):
         held = ad.stop_gradient(x)
         y = np.sum(x * x)
@@ -617,7 +625,7 @@ def test_every_memory_layout(name):
         got = transform(f)(x)
         assert got.shape == x.shape
         assert got.dtype.newbyteorder("=") == x.dtype.newbyteorder("=")
-        assert not isinstance(got, np.ndarray) or got.flags.writeable
+        assert type(got) is np.ndarray and got.flags.writeable
         np.testing.assert_allclose(got, wanted, rtol=tolerance)
     np.testing.assert_array_equal(x, before)
 

@@ -66,6 +66,31 @@ def test_floats_stay_floats_and_dtypes_are_numpys():
     assert type(ad.jit(lambda a: inner(a))(2.0)) is float
 
 
+@pytest.mark.parametrize("x", [2.0, np.float64(2), np.array(2.0), np.float32(2)], ids=repr)
+def test_numbers_and_arrays_without_axes_stay_apart(x):
+    def f(x):
+        return np.sum(np.sin(x) * x)
+
+    tools = (
+        lambda x: x,
+        lambda x: x * 2,
+        lambda x: np.reshape(x * 1, (1,)).reshape(()),
+        f,
+        ad.grad(f),
+        ad.jacfwd(f),
+        ad.jacrev(f),
+        ad.hessian(f),
+        ad.grad(ad.grad(f)),
+        lambda x: ad.jvp(f, (x,), (x,))[1],
+        lambda x: ad.vjp(f, x)[1](f(x) * 0 + 1)[0],
+    )
+    for k, tool in enumerate(tools):
+        wanted = tool(x)
+        for got in (ad.jit(tool)(x), ad.jit(ad.jit(tool))(x)):
+            assert type(got) is type(wanted), k
+            assert got == pytest.approx(wanted)
+
+
 def test_ints_bools_strings_and_none_belong_to_the_signature():
     def f(x, n, flag, mode, nothing):
         assert nothing is None

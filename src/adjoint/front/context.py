@@ -27,7 +27,7 @@ class Context(threading.local):
     serials: tuple[int, ...] = ()  # a number of its own for each of them
     differentiations = 0  # how many differentiations are running
     program: Any = None  # the program that `jit` records, if any
-    captures: dict[int, tuple[Any, np.ndarray]] | None = None  # copies of the user's arrays
+    captures: dict[int, tuple[Any, np.ndarray, bytes]] | None = None  # copies of the user's arrays
     kept = 0  # when a recording was last begun that is used after its function has ended
 
 
@@ -148,11 +148,17 @@ def protect(value: Any) -> Any:
     if captures is None:
         return value.copy()
     known = captures.get(id(value))
-    if known is not None and known[0]() is value and same_bits(value, known[1]):
-        return known[1]
+    small = value.nbytes <= SMALL
+    if known is not None and known[0]() is value:
+        same = value.tobytes() == known[2] if small else same_bits(value, known[1])
+        if same and value.shape == known[1].shape and value.dtype == known[1].dtype:
+            return known[1]
     copy = np.array(value)
-    captures[id(value)] = weakref.ref(value), copy
+    captures[id(value)] = weakref.ref(value), copy, value.tobytes() if small else b""
     return copy
+
+
+SMALL = 1 << 12  # bytes up to which arrays are compared as byte strings
 
 
 COPIED = 1 << 24  # bytes up to which an array's content is remembered as a copy

@@ -67,9 +67,9 @@ class Jvp:
     None (zero).
 
     Its dependence on the tangents must be linear; reverse mode transposes it.  `reads_output` says
-    whether it uses the output. Where the primitive is itself linear in input i (the others held
-    fixed), `transposes[i]` is its transpose, as in `Linear`; the rule may then use the primitive on
-    that tangent (`solve(a, b)` in b).
+    whether it uses the output.  Where `transposes[i]` is given, it is the transpose in input i, as
+    in `Linear`: it saves transposing the rule, and the rule may then use the primitive on that
+    tangent where it is linear in it (`solve(a, b)` in b).
     """
 
     rule: Callable

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..base.dtypes import Type, type_of, ufunc_dtype
 from ..graph import op
-from ..graph.primitive import Case
+from ..graph.primitive import Case, Jvp
 from .declare import jvp, linear, reduction, restore, zero
 from .index import take_along
 
@@ -118,10 +118,25 @@ def extreme_tangent(primals: Any, tangents: Any, y: Any, *, axes: tuple[int, ...
     return op.sum(t * weight, axes=axes)
 
 
+def maximum_back(ct: Any, x: Any, *, axes: tuple[int, ...]) -> Any:
+    return extreme_back(ct, x, op.max(x, axes=axes), axes)
+
+
+def minimum_back(ct: Any, x: Any, *, axes: tuple[int, ...]) -> Any:
+    return extreme_back(ct, x, op.min(x, axes=axes), axes)
+
+
+def extreme_back(ct: Any, x: Any, y: Any, axes: tuple[int, ...]) -> Any:
+    """The transpose: the cotangent shared evenly among the places of the extreme."""
+    kind = type_of(x)
+    chosen = op.convert(op.equal(x, restore(y, kind, axes)), dtype=kind.dtype)
+    return chosen * restore(op.div(ct, op.sum(chosen, axes=axes)), kind, axes)
+
+
 max = reduction("max", numpy=np.max, dtype=same, combine="maximum", identity=None,
-    cases=extreme_cases, derivative=jvp(extreme_tangent))  # fmt: skip
+    cases=extreme_cases, derivative=Jvp(extreme_tangent, True, (maximum_back,)))  # fmt: skip
 min = reduction("min", numpy=np.min, dtype=same, combine="minimum", identity=None,
-    cases=extreme_cases, derivative=jvp(extreme_tangent))  # fmt: skip
+    cases=extreme_cases, derivative=Jvp(extreme_tangent, True, (minimum_back,)))  # fmt: skip
 
 
 def logarithm_tangent(scale: float) -> Any:

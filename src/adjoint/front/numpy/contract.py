@@ -20,7 +20,7 @@ from ...base.dtypes import type_of
 from ...base.errors import message
 from ...graph import op
 from ...ops.contract import pair_steps, parse, steps_along
-from ..trace import functions, ufuncs
+from ..trace import formed, functions, ufuncs
 from .register import array_like, implements, names, one_axis, public, refuse_options
 
 # ---------------------------------------------------------------------------- vectors and matrices
@@ -257,7 +257,8 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     output = [x for k, x in enumerate(first) if k not in left] + [
         x for k, x in enumerate(second) if k not in right
     ]
-    return op.einsum(a, b, subscripts=f"{first},{''.join(second)}->{''.join(output)}")
+    found = op.einsum(a, b, subscripts=f"{first},{''.join(second)}->{''.join(output)}")
+    return found if output else formed(found, True)  # an array without axes, as NumPy's
 
 
 @lru_cache(maxsize=4096)
