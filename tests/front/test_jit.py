@@ -523,3 +523,16 @@ def test_simplification_changes_no_bit_and_no_type(k):
                 continue
             assert identical(ad.jit(f)(x), wanted), x
             assert identical(ad.jit(ad.jit(f))(x), wanted), x
+
+
+def test_a_pullback_that_outlives_its_program():
+    kept = []
+
+    def leaking(x):
+        value, pullback = ad.vjp(np.sin, x)
+        kept.append(pullback)
+        return value * pullback(1.0)[0]
+
+    assert ad.jit(leaking)(0.5) == pytest.approx(np.sin(0.5) * np.cos(0.5))
+    with pytest.raises(ad.TracingError, match="`jit` that made it had ended"):
+        kept[0](1.0)

@@ -79,6 +79,18 @@ def explained(error: ValueError) -> TracingError | None:
 
 
 @contextmanager
+def explaining() -> Iterator[None]:
+    """Replace NumPy's error at `a[i] = x` by ours, which names the user's line."""
+    try:
+        yield
+    except ValueError as error:
+        better = explained(error)
+        if better is None:
+            raise
+        raise better from error.__cause__
+
+
+@contextmanager
 def differentiating() -> Iterator[None]:
     """One more differentiation; the outermost owns the copies of captured arrays."""
     before = context.captures
@@ -88,12 +100,8 @@ def differentiating() -> Iterator[None]:
         number = begin()
     context.differentiations += 1
     try:
-        yield
-    except ValueError as error:
-        better = explained(error)
-        if better is None:
-            raise
-        raise better from error.__cause__
+        with explaining():
+            yield
     finally:
         context.differentiations -= 1
         context.captures = before
@@ -108,12 +116,8 @@ def batching() -> Iterator[int]:
     before = context.serials
     context.serials = (*before, next_serial())
     try:
-        yield 2 * context.batches
-    except ValueError as error:
-        better = explained(error)
-        if better is None:
-            raise
-        raise better from error.__cause__
+        with explaining():
+            yield 2 * context.batches
     finally:
         context.batches -= 1
         context.serials = before
@@ -124,12 +128,8 @@ def recording_program(program: Any) -> Iterator[None]:
     """A program is recorded: every operation on handles becomes a node with all its inputs."""
     before, context.program = context.program, program
     try:
-        yield
-    except ValueError as error:
-        better = explained(error)
-        if better is None:
-            raise
-        raise better from error.__cause__
+        with explaining():
+            yield
     finally:
         context.program = before
 

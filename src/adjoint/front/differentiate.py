@@ -20,13 +20,13 @@ from ..graph.node import NEVER, Node, ancestors, next_serial
 from ..transform.linearize import kept_values, pushforward
 from ..transform.transpose import Cotangents, plain, pullback
 from .context import context, protect, recording_level
-from .trace import RecordingTensor, settled
+from .trace import RecordingTensor, outlived, settled
 
 
 class Differentiation:
     """Derivatives of what is done with this differentiation's variables."""
 
-    __slots__ = ("level", "order", "since", "variables")
+    __slots__ = ("level", "program", "since", "variables")
 
     def __init__(self, kept: bool = False) -> None:
         """With `kept` the recording is used after its function has ended (`vjp`, `linearize`)."""
@@ -35,7 +35,7 @@ class Differentiation:
         if kept:
             context.kept = self.since
         self.variables: list[RecordingTensor] = []
-        self.order: list[Node] | None = None
+        self.program = context.program
 
     def variable(self, value: Any) -> RecordingTensor:
         """A new variable with this value; on the same level it stays linked to the value's own
@@ -93,11 +93,17 @@ class Differentiation:
         """The youngest variable: a node whose root is younger depends on none of them."""
         return self.variables[-1].node.serial if self.variables else 0
 
+    def check(self) -> None:
+        """Raise where the program that this was recorded in has ended: its values are examples."""
+        if self.program is not None and self.program.ended:
+            raise outlived("jit", self.variables[0].node.position if self.variables else None)
+
     def pull(
         self, outputs: Sequence[Any], cotangents: Sequence[Any], consume: bool = False
     ) -> list[Any]:
         """The variables' cotangents (None: no dependence); with `consume` the recording can be used
         only once."""
+        self.check()
         sums = Cotangents(self.limit())
         for x, c in zip(outputs, cotangents, strict=True):
             if self.owns(x) and c is not None and sums.wants(x.node):
@@ -112,6 +118,7 @@ class Differentiation:
 
     def push(self, tangents: Sequence[Any], outputs: Sequence[Any]) -> list[Any]:
         """The outputs' tangents (None: no dependence), from those of the variables."""
+        self.check()
         known = {v.node: t for v, t in zip(self.variables, tangents, strict=True) if t is not None}
         with np.errstate(all="ignore"):
             pushforward(self.nodes(outputs), known, kept_values(self.since, self.handle))
