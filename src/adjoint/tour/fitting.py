@@ -330,7 +330,7 @@ def _draw(context: Context, dataset: Dataset, found: Fit) -> None:
         picture = png_plot(dataset.x, dataset.y, before, after, residuals, AXES, title)
     except ImportError:
         context.say()
-        context.say(f"  matplotlib is not installed; {path} holds the picture in characters:")
+        context.say(f"  matplotlib is not installed; {path.name} holds the picture in characters:")
         for line in text.splitlines():
             context.say("  " + line)
     else:
