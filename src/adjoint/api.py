@@ -34,7 +34,7 @@ from .front.arguments import (
 )
 from .front.batch import BatchTensor, batch_size
 from .front.compiled import Compiled
-from .front.context import batching, differentiating
+from .front.context import batching, context, differentiating
 from .front.differentiate import Differentiation
 from .front.trace import Tensor, settled
 from .graph import op
@@ -232,8 +232,29 @@ def jvp(
                 instead="`ad.jvp(f, (x,), (tangent,))`",
             )
         )
-    output, pushforward, *aux = linear_map(function, primals, has_aux, "jvp")
-    return output, pushforward(*tangents), *aux
+    check_primals(primals, "jvp")
+    if context.differentiations or context.program is not None:
+        output, pushforward, *aux = linear_map(function, primals, has_aux, "jvp")
+        return output, pushforward(*tangents), *aux
+    leaves, structure = tree.flatten(tuple(primals))
+    leaves = [differentiable(x, "jvp") for x in leaves]
+    given = tree.flatten_like(structure, tuple(tangents), "the tangents given to jvp")
+    given = [matching(t, type_of(x), "tangent", "jvp") for t, x in zip(given, leaves, strict=True)]
+    with differentiating():
+        run = Differentiation()
+        variables = [run.variable(x) for x in leaves]
+        with run.advancing(given):
+            result = function(*tree.unflatten(structure, variables))
+        result, aux = split_aux(result, has_aux, function, "jvp")
+        outputs, out_structure = tree.flatten(result)
+        found = [run.tangent(x.node) if run.owns(x) else None for x in outputs]
+    found = [like_output(x, run.strip(y)) for x, y in zip(found, outputs, strict=True)]
+    values = [run.strip(x) for x in outputs]
+    del variables, result, outputs
+    everything = fresh([*values, *found])
+    value = tree.unflatten(out_structure, everything[: len(values)])
+    tangent = tree.unflatten(out_structure, everything[len(values) :])
+    return (value, tangent, stripped(run, aux)) if has_aux else (value, tangent)
 
 
 def linearize(function: Callable, *primals: Any, has_aux: bool = False) -> Any:
@@ -250,8 +271,8 @@ def linearize(function: Callable, *primals: Any, has_aux: bool = False) -> Any:
     return linear_map(function, primals, has_aux, "linearize")
 
 
-def linear_map(function: Callable, primals: Sequence[Any], has_aux: bool, transform: str) -> Any:
-    """What `linearize` gives; errors name the transform."""
+def check_primals(primals: Any, transform: str) -> None:
+    """The arguments come as a tuple or list."""
     if not isinstance(primals, (tuple, list)):
         raise TypeError(
             message(
@@ -260,6 +281,11 @@ def linear_map(function: Callable, primals: Sequence[Any], has_aux: bool, transf
                 instead=f"`ad.{transform}(f, (x,), (tangent,))`",
             )
         )
+
+
+def linear_map(function: Callable, primals: Sequence[Any], has_aux: bool, transform: str) -> Any:
+    """What `linearize` gives; errors name the transform."""
+    check_primals(primals, transform)
     primals = tuple(primals)
     with differentiating():
         run = Differentiation(kept=transform == "linearize")

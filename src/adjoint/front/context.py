@@ -26,6 +26,7 @@ class Context(threading.local):
     batches = 0  # how many `vmap`s are running
     serials: tuple[int, ...] = ()  # a number of its own for each of them
     differentiations = 0  # how many differentiations are running
+    forward: Any = None  # the `jvp` whose tangents are pushed while its function runs, if any
     program: Any = None  # the program that `jit` records, if any
     captures: dict[int, tuple[Any, np.ndarray, bytes]] | None = None  # copies of the user's arrays
     kept = 0  # when a recording was last begun that is used after its function has ended

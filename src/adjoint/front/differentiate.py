@@ -8,7 +8,8 @@ programs, and count as its constants.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -115,6 +116,44 @@ class Differentiation:
         with np.errstate(all="ignore"):
             pullback(self.nodes(outputs), sums, look, keep, self.since if last else NEVER)
         return [checked(plain(sums.known.get(v.node))) for v in self.variables]
+
+    @contextmanager
+    def advancing(self, tangents: Sequence[Any]) -> Iterator[None]:
+        """Push these tangents while the function runs, so that nothing need be kept for it."""
+        for v, t in zip(self.variables, tangents, strict=True):
+            v.node.tangent = t
+            v.node.inputs = ()
+        before, context.forward = context.forward, self
+        try:
+            yield
+        finally:
+            context.forward = before
+
+    def advance(self, result: Any) -> None:
+        """Find the tangent of what was just recorded, and let go of its history.
+
+        While an inner differentiation runs it needs the history itself; what is left of that is
+        walked when an operation after it needs its tangent.
+        """
+        if context.differentiations != 1 or context.program is not None:
+            return
+        for x in result if type(result) is tuple else (result,):
+            if type(x) is RecordingTensor and x.level == self.level:
+                self.tangent(x.node)
+                x.node.inputs = ()
+
+    def tangent(self, node: Node) -> Any:
+        """The tangent of a node under `advancing`; None where it depends on no variable."""
+        if node.tangent is not None or not node.inputs:
+            return node.tangent if node.serial >= self.since else None
+        look = kept_values(self.since, self.handle)
+        order = ancestors([node], self.since, self.limit())
+        known = {n: n.tangent for n in order if n.tangent is not None}
+        with np.errstate(all="ignore"):
+            pushforward(order, known, look)
+        for n in order:
+            n.tangent = known.get(n)
+        return checked(node.tangent)
 
     def push(self, tangents: Sequence[Any], outputs: Sequence[Any]) -> list[Any]:
         """The outputs' tangents (None: no dependence), from those of the variables."""

@@ -110,11 +110,17 @@ def shape_of(shape: Shape, *parameters: Any) -> tuple[int, ...]:
     common = np.broadcast_shapes(*[type_of(p).shape for p in parameters])
     if shape is None:
         return common
-    found = (
-        tuple(map(operator.index, shape))
-        if isinstance(shape, (tuple, list))
-        else (operator.index(shape),)
-    )
+    sizes = shape if isinstance(shape, (tuple, list)) else (shape,)
+    try:
+        found = tuple(map(operator.index, sizes))
+    except TypeError:
+        raise TypeError(
+            message(
+                f"a random function got {shape!r} for its shape",
+                expected="a whole number or a tuple of them, right after the key",
+                instead="parameters by name: `ad.random.normal(key, (3,), mean=x, scale=2.0)`",
+            )
+        ) from None
     if any(n < 0 for n in found):
         raise ValueError("negative dimensions are not allowed")
     if np.broadcast_shapes(found, common) != found:

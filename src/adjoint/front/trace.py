@@ -535,7 +535,10 @@ class RecordingTensor(Tensor):
             return output
         else:
             program = None
-        return record(primitive, nodes, values, output, parameters, root, level, program)
+        result = record(primitive, nodes, values, output, parameters, root, level, program)
+        if context.forward is not None:
+            context.forward.advance(result)
+        return result
 
 
 def refuse_leaked(inputs: tuple) -> None:

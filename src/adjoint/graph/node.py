@@ -33,12 +33,12 @@ class Node(Traced):
     """One operation: `primitive(*inputs, **parameters)`.
 
     `root` is the serial number of the oldest variable it depends on; `code` and `offset` are the
-    user's position.
+    user's position; `tangent` is set where an outermost `jvp` pushes tangents while it records.
     """
 
     __slots__ = (
         "code", "dtype", "inputs", "offset", "parameters", "primitive",
-        "root", "serial", "shape", "value", "weak",
+        "root", "serial", "shape", "tangent", "value", "weak",
     )  # fmt: skip
     level = NEVER  # a bare node takes every other value for a constant
 
@@ -65,6 +65,7 @@ class Node(Traced):
             self.code, self.offset = position
         self.root = root
         self.value: Any = None
+        self.tangent: Any = None
         self.serial = next_serial()
 
     @property

@@ -372,6 +372,10 @@ def einsum_path(*operands: Any, optimize: Any = "greedy", einsum_call: bool = Fa
 # ---------------------------------------------------------------------- cross, trace, convolutions
 
 
+# NumPy 2.5 takes vectors of three elements only; before, two were deprecated.
+FLAT_VECTORS_END = np.lib.NumpyVersion(np.__version__) >= "2.5.0"
+
+
 @implements(np.cross)
 def cross(
     a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None
@@ -383,6 +387,11 @@ def cross(
         functions[np.moveaxis](array_like(b), axisb, -1),
     )
     n, m = type_of(a).shape[-1], type_of(b).shape[-1]
+    if FLAT_VECTORS_END and not n == m == 3:
+        raise ValueError(
+            "Both input arrays must be (arrays of) 3-dimensional vectors, "
+            f"but they are {n} and {m} dimensional instead."
+        )
     if n not in (2, 3) or m not in (2, 3):
         raise ValueError("incompatible dimensions for cross product\n(dimension must be 2 or 3)")
     if n == m == 3:

@@ -151,10 +151,10 @@ inv = external(
 
 
 def triangular_value(a: Any, b: Any, *, lower: bool, unit: bool) -> Any:
-    from scipy.linalg import solve_triangular
-
+    if not unit and b.size and not np.diagonal(a, axis1=-2, axis2=-1).all():
+        raise np.linalg.LinAlgError("singular matrix")
     if a.ndim == b.ndim == 2:
-        return solve_triangular(a, b, lower=lower, unit_diagonal=unit, check_finite=False)
+        return triangular_matrix(a, b, lower, unit)
     stack = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
     left, right = (
         np.broadcast_to(a, (*stack, *a.shape[-2:])),
@@ -162,10 +162,21 @@ def triangular_value(a: Any, b: Any, *, lower: bool, unit: bool) -> Any:
     )
     out = np.empty(right.shape, lapack_dtype(type_of(a), type_of(b)))
     for k in np.ndindex(stack):
-        out[k] = solve_triangular(
-            left[k], right[k], lower=lower, unit_diagonal=unit, check_finite=False
-        )
+        out[k] = triangular_matrix(left[k], right[k], lower, unit)
     return out
+
+
+def triangular_matrix(a: Any, b: Any, lower: bool, unit: bool) -> Any:
+    """One matrix, by BLAS's `trsm`.  LAPACK's `trtrs`, which SciPy calls, starts threads for
+    matrices of any size: on a busy machine a small one then takes milliseconds."""
+    from scipy.linalg import get_blas_funcs
+
+    if not b.size:
+        return np.empty(b.shape, lapack_dtype(type_of(a), type_of(b)))
+    (trsm,) = get_blas_funcs(("trsm",), (a, b))
+    if a.flags.f_contiguous:
+        return trsm(1.0, a, b, lower=lower, diag=unit)
+    return trsm(1.0, a.T, b, lower=not lower, trans_a=True, diag=unit)  # no copy of rows
 
 
 def triangular_tangent(primals: Any, tangents: Any, x: Any, *, lower: bool, unit: bool) -> Any:
