@@ -24,8 +24,8 @@ FLOORS = {
     },
     3: {"transform": "linearize transpose batch", "optimize": "simplify pipeline"},
     7: {
-        "front": "context trace batch differentiate program arguments compiled custom numpy/"
-        " linalg special random"
+        "front": "context operands trace batch differentiate program arguments compiled custom"
+        " numpy/ linalg special random"
     },
     8: {"": "api testing __init__ tour/ __main__"},  # the tour uses the package as a reader does
 }

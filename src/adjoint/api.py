@@ -36,6 +36,7 @@ from .front.batch import BatchTensor, batch_size
 from .front.compiled import Compiled
 from .front.context import batching, context, differentiating
 from .front.differentiate import Differentiation
+from .front.operands import numeric
 from .front.trace import Tensor, settled
 from .graph import op
 
@@ -124,8 +125,17 @@ def grad(
 ) -> Callable:
     """The gradient of a function that returns one number, by reverse mode.
 
-    Arguments, conventions and errors are those of `value_and_grad`; with `has_aux` the result is
-    (gradient, aux).
+    Args:
+        function: returns one number (or, with `has_aux`, the pair (number, anything)).
+        argnums: which arguments: a position, a name, or a tuple of them.
+        has_aux: the function returns (number, aux); the result is then (gradient, aux).
+        holomorphic: complex derivative of a complex function of complex arguments.
+
+    Returns: a function of the same arguments; the gradient has the structure, shapes and dtypes of
+        the argument (a tuple of them for a tuple of argnums).
+
+    Raises:
+        DifferentiationError: the result is no single number, or an argument is no float.
 
     >>> import adjoint as ad
     >>> ad.grad(lambda x, y: x**2 * y + y + 2, argnums=(0, 1))(3.0, 4.0)
@@ -442,6 +452,11 @@ def jacobian(
     """The Jacobian by the mode that is cheaper: forward where there are no more inputs than
     outputs, reverse otherwise.
 
+    Arguments are those of `grad`.
+
+    Returns: a function of the same arguments; each output leaf is replaced by the arguments'
+        structure, whose leaves have the output's axes, then the argument's.
+
     >>> import adjoint as ad, numpy as np
     >>> ad.jacobian(lambda x: np.stack([x[0] * x[1], x[0] + x[1]]))(np.array([2.0, 3.0]))
     array([[3., 2.],
@@ -681,9 +696,11 @@ def hessian(
 def vmap(function: Callable, in_axes: Any = 0, out_axes: Any = 0) -> Callable:
     """The function applied to every row of its arguments at once.
 
-    Args: in_axes: which axis of the arguments is the batch: a number, None (the same for all rows),
-        or a tuple or container of them that is a prefix of the arguments' structure.  Keyword
-        arguments are mapped along axis 0. out_axes: where the batch goes in the results, likewise.
+    Args:
+        in_axes: which axis of the arguments is the batch: a number, None (the same for all rows),
+            or a tuple or container of them that is a prefix of the arguments' structure.  Keyword
+            arguments are mapped along axis 0.
+        out_axes: where the batch goes in the results, likewise.
 
     Raises:
         ValueError: the batches have different sizes, or nothing is mapped.
@@ -721,8 +738,10 @@ def vmap(function: Callable, in_axes: Any = 0, out_axes: Any = 0) -> Callable:
 
 def as_array(x: Any) -> Any:
     """A leaf as something with axes."""
-    if isinstance(x, (np.ndarray, Tensor)):
+    if type(x) is np.ndarray or isinstance(x, Tensor):
         return x
+    if isinstance(x, np.ndarray) and x.dtype.kind in "biufc":
+        return numeric(x)
     return np.asarray(x)
 
 
@@ -799,8 +818,12 @@ def jit(
 
     Floats, complex numbers and arrays vary from call to call; ints, bools, strings and other
     hashable arguments belong to the signature, as do the arguments named by `static_argnums` and
-    `static_argnames`.  Arrays that the function captures are read at every call.  Works as a
-    decorator, with and without options, on methods too.
+    `static_argnames`.  Works as a decorator, with and without options, on methods too.
+
+    Arrays that the function captures are read at every call, and a global or enclosing variable
+    that is bound to something else is noticed.  What is inside an object is not: attributes
+    (`self.rate`), the items of captured lists and dictionaries keep the values they had when the
+    program was recorded.  Pass what changes as an argument.
 
     Raises:
         TracingError: the function branches on a value that is known only when it runs.

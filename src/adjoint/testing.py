@@ -26,6 +26,13 @@ from .base.dtypes import is_inexact, real_dtype, type_of
 from .base.errors import DifferentiationError, message
 from .front.arguments import differentiable, name_of
 
+__all__ = ["Comparison", "GradientError", "Report", "check_grads", "finite_difference"]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 Curve = Callable[[Any], np.ndarray]  # t -> all output elements, as one vector
 
 # ------------------------------------------------------------------- derivatives of one number at 0

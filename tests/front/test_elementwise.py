@@ -8,7 +8,7 @@ from function_checks import check, check_values, sample
 from numpy.testing.overrides import get_overridable_numpy_ufuncs
 
 import adjoint as ad
-from adjoint.front.trace import methods, ufuncs
+from adjoint.front.operands import methods, ufuncs
 
 V = sample(8)
 M = sample(3, 5)
@@ -106,6 +106,7 @@ SMOOTH = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:numpy.fix is deprecated")  # since NumPy 2.5
 @pytest.mark.parametrize("name", SMOOTH)
 def test_smooth(name):
     f, args = SMOOTH[name]
@@ -169,7 +170,8 @@ def test_every_ufunc_is_handled_or_refused_by_name():
         "startswith str_len _ones_like"
     ).split()
     missing = {u.__name__ for u in get_overridable_numpy_ufuncs() if u not in ufuncs}
-    assert missing - set(texts) <= {"vecdot", "matvec", "vecmat"}
+    inner = {"real", "imag"}  # NumPy 2.5 calls these inside np.real and np.imag, which are handled
+    assert missing - set(texts) - inner <= {"vecdot", "matvec", "vecmat"}
     for ufunc, name in ((np.isnat, "isnat"), (np.strings.isalpha, "isalpha")):
         with pytest.raises(TypeError, match=name):
             ad.grad(lambda x, u=ufunc: u(x))(V)

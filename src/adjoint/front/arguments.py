@@ -135,7 +135,8 @@ def differentiable(x: Any, transform: str, label: str = "") -> Any:
     if isinstance(x, (float, complex)) or (isinstance(x, np.ndarray) and x.dtype.kind in "fc"):
         if type(x) is np.ndarray or isinstance(x, np.generic) or type(x) in WEAK:
             return x
-        return np.array(x) if isinstance(x, np.ndarray) else x
+        if not isinstance(x, np.matrix | np.ma.MaskedArray):  # those have operators of their own
+            return np.array(x) if isinstance(x, np.ndarray) else x
     if isinstance(x, (Traced, np.generic)):
         if is_inexact(type_of(x).dtype):
             return x
@@ -150,6 +151,15 @@ def differentiable(x: Any, transform: str, label: str = "") -> Any:
                 f"{transform} was to differentiate at an array of dtype {type_of(x).dtype}{where}",
                 expected="an array of floats (a derivative at integers is no integer)",
                 instead="`x.astype(float)`",
+                operation=transform,
+            )
+        )
+    if isinstance(x, np.matrix | np.ma.MaskedArray) and x.dtype.kind in "biufc":
+        raise DifferentiationError(
+            message(
+                f"{transform} was to differentiate at a {type(x).__name__}{where}",
+                expected="an ndarray (matrices and masked arrays have operators of their own)",
+                instead="`np.asarray(m)` for a matrix, `m.filled(...)` for a masked array",
                 operation=transform,
             )
         )

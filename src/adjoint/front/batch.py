@@ -57,6 +57,9 @@ class BatchTensor(Tensor):
         if place > len(serials) or serials[place - 1] != self.serial:
             raise outlived("vmap", user_position())
 
+    def held(self) -> tuple[Any, int]:
+        return self.inner, 1
+
     def concrete(self, what: str) -> Any:
         inner = self.inner
         rows = inner.concrete(what) if isinstance(inner, Tensor) else inner

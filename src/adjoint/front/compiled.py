@@ -26,6 +26,7 @@ from ..graph.op import Traced
 from ..optimize.pipeline import optimize
 from .arguments import fresh, name_of
 from .context import context, fingerprint, has_content, recording_level
+from .operands import numeric
 from .program import Program, record_program, written
 from .trace import is_alive, settled
 
@@ -85,6 +86,8 @@ class Compiled:
             if type(x) in (float, complex) or isinstance(x, (np.ndarray, np.generic, Traced)):
                 if isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind not in "biufc":
                     raise self.unusable(x)
+                if isinstance(x, np.ndarray) and type(x) is not np.ndarray:
+                    x = numeric(x)
                 t = type_of(x)
                 types.append((t, isinstance(x, np.ndarray)) if t.shape == () else t)
                 moving.append(x)

@@ -26,8 +26,9 @@ from .arguments import name_of
 from .batch import BatchTensor
 from .context import batching, differentiating, recording_level
 from .differentiate import Differentiation
+from .operands import has_traced
 from .program import is_number
-from .trace import RecordingTensor, Tensor, has_traced
+from .trace import RecordingTensor, Tensor
 
 
 def custom_derivative(
@@ -35,10 +36,12 @@ def custom_derivative(
 ) -> Any:
     """A function with a derivative of your own; one rule serves both modes.
 
-    Args: function: any function of numbers, arrays and containers; it is run on plain values, so it
-        may call what cannot be traced. jvp: the rule `rule(primals, tangents) -> (output,
-        tangent)`, or vjp: the rule `rule(primals, output, cotangent) -> cotangents`; either may be
-        given later, by the decorators `@f.jvp` and `@f.vjp`.
+    Args:
+        function: any function of numbers, arrays and containers; it is run on plain values, so it
+            may call what cannot be traced.
+        jvp: the rule `rule(primals, tangents) -> (output, tangent)`.
+        vjp: instead of jvp, the rule `rule(primals, output, cotangent) -> cotangents`.  Either may
+            be given later, by the decorators `@f.jvp` and `@f.vjp`.
 
     Returns:
         a function that all transforms take.  Derivatives of higher order differentiate the rule.

@@ -3,9 +3,10 @@ parameters.
 
 Two faces over one counter-based generator (Philox4x32-10; see `ops/random.py`):
 
-* functions of a *key*: the same key gives the same numbers, always (two draws that must differ need
-  two keys); `split` makes new ones.  A key is a plain array of four uint32 words: it can be an
-  argument of `jit`, and `vmap` maps over keys;
+* functions of a *key*, then a shape (None: that of the parameters), then parameters, best by name:
+  `normal(key, (3,), mean=x)`.  The same key gives the same numbers, always (two draws that must
+  differ need two keys); `split` makes new ones.  A key is a plain array of four uint32 words: it
+  can be an argument of `jit`, and `vmap` maps over keys;
 * `default_rng(seed)`: an object with the methods of `numpy.random.Generator` that counts its calls.
 
 Draws are differentiable in their parameters (location, scale, bounds, shape of the gamma and beta
@@ -29,10 +30,38 @@ from ..base.errors import TracingError, message
 from ..graph import op
 from ..graph.op import Traced
 from .context import context
-from .trace import functions
+from .operands import functions
 
 Shape = Any
 FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
+
+__all__ = [
+    "Generator",
+    "bernoulli",
+    "beta",
+    "bits",
+    "categorical",
+    "chisquare",
+    "choice",
+    "default_rng",
+    "exponential",
+    "fold_in",
+    "gamma",
+    "gumbel",
+    "integers",
+    "key",
+    "laplace",
+    "logistic",
+    "lognormal",
+    "normal",
+    "permutation",
+    "split",
+    "uniform",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__
 
 
 # --------------------------------------------------------------------------------------------- keys

@@ -19,7 +19,8 @@ from ..base.dtypes import type_of
 from ..graph import op
 from ..ops.declare import lazy
 from .numpy.register import all_axes, any_traced
-from .trace import Tensor, functions, late_ufuncs, ours_for_scipy, plain_value, unsupported
+from .operands import functions, late_ufuncs, ours_for_scipy
+from .trace import Tensor, plain_value, unsupported
 
 names: dict[str, Callable] = {}
 

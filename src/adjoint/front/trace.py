@@ -28,74 +28,20 @@ from ..graph.op import Traced, apply
 from ..graph.primitive import ByDomain, Primitive, Zero
 from ..ops.declare import Lazy
 from .context import context, oldest, protect
-
-functions: dict[Any, Callable] = {}  # NumPy function -> ours, by `__array_function__`
-ufuncs: dict[np.ufunc, Callable] = {}  # ufunc -> ours, by `__array_ufunc__`
-late_ufuncs: dict[str, tuple[Lazy, Callable]] = {}  # by name: ufuncs of a package not imported yet
-ours_for_scipy: set[str] = set()  # names in `ad.special` of what SciPy has written in Python
-methods: dict[
-    tuple[np.ufunc, str], Callable
-] = {}  # (ufunc, "reduce" | "accumulate" | "outer") -> ours
-NONE: dict[str, Any] = {}  # no parameters
-FLOAT = Type((), np.dtype(float), True)
-
-
-def binary(name: str) -> tuple[Callable, Callable]:
-    """The two operator methods of a primitive."""
-    primitive = op.registry[name]
-
-    def forward(self: Any, other: Any) -> Any:
-        if type(other) in ACCEPTED or acceptable(other):
-            return apply(primitive, (self, other), NONE)
-        if type(other) in (list, tuple):
-            return apply(primitive, (self, as_operand(other)), NONE)
-        return NotImplemented
-
-    def backward(self: Any, other: Any) -> Any:
-        if type(other) in ACCEPTED or acceptable(other):
-            return apply(primitive, (other, self), NONE)
-        if type(other) in (list, tuple):
-            return apply(primitive, (as_operand(other), self), NONE)
-        return NotImplemented
-
-    return forward, backward
-
-
-def as_operand(x: Any) -> Any:
-    """A list or tuple as NumPy's operators take it, an array; anything else itself."""
-    if type(x) not in (list, tuple):
-        return x
-    return op.stack(*[as_operand(v) for v in x], axis=0) if has_traced(x) else np.asarray(x)
-
-
-ACCEPTED = {float, int, complex, bool, np.float64, np.float32}
-
-
-def acceptable(other: Any) -> bool:
-    """Whether an operand is a number, an array of numbers, or a traced value."""
-    if isinstance(other, (Traced, np.generic, bool, int, float, complex)):
-        return True
-    if isinstance(other, np.ndarray):
-        return numeric(other) is not None
-    return False
-
-
-def numeric(array: np.ndarray) -> np.ndarray:
-    """An array of numbers without NumPy's subclasses; matrices, masked arrays and objects are
-    refused."""
-    kind = type(array).__name__
-    if array.dtype.kind in "biufc" and kind not in ("matrix", "MaskedArray"):
-        return np.asarray(array)
-    came = f"an array of dtype {array.dtype}" if array.dtype.kind not in "biufc" else f"a {kind}"
-    raise TracingError(
-        message(
-            f"{came} met a traced value",
-            expected="an ndarray of floats, complex numbers, integers or booleans",
-            instead="`ad.numpy.array([...])` or `np.stack([...])` to build an array from traced "
-            "values, "
-            "`np.asarray(m)` for a matrix, `m.filled(...)` and `np.where` for a masked array",
-        )
-    )
+from .operands import (
+    FLOAT,
+    NONE,
+    acceptable,
+    as_operand,
+    augmented,
+    binary,
+    functions,
+    late_ufuncs,
+    methods,
+    numeric,
+    ours_for_scipy,
+    ufuncs,
+)
 
 
 class Tensor(Traced):
@@ -144,8 +90,8 @@ class Tensor(Traced):
         return op.imag(self)
 
     @property
-    def flat(self) -> Iterator:
-        return iter(functions[np.ravel](self))
+    def flat(self) -> Any:
+        return functions[np.ravel](self)
 
     # ----------------------------------------------------------------------------------- protocols
 
@@ -322,6 +268,24 @@ class Tensor(Traced):
     def __rdivmod__(self, other: Any) -> Any:
         return other // self, other % self
 
+    __iadd__ = augmented("add")
+    __isub__ = augmented("sub")
+    __imul__ = augmented("mul")
+    __itruediv__ = augmented("div")
+    __ifloordiv__ = augmented("floor_divide")
+    __imod__ = augmented("remainder")
+    __ipow__ = augmented("pow")
+    __iand__ = augmented("bitwise_and")
+    __ior__ = augmented("bitwise_or")
+    __ixor__ = augmented("bitwise_xor")
+    __ilshift__ = augmented("left_shift")
+    __irshift__ = augmented("right_shift")
+
+    def held(self) -> tuple[Any, int]:
+        """The value, or the handle of a lower level, that this handle stands for, and how many
+        references to it are this handle's own."""
+        raise NotImplementedError
+
     def __neg__(self) -> Any:
         return op.neg(self)
 
@@ -481,6 +445,9 @@ class RecordingTensor(Tensor):
     @property
     def weak(self) -> bool:  # type: ignore[override]
         return self.node.weak
+
+    def held(self) -> tuple[Any, int]:
+        return self.value, 1 + (self.node.value is self.value)
 
     def is_over(self) -> bool:
         """Whether every differentiation has ended: the tensor is then no more than its value."""
@@ -807,16 +774,6 @@ def unsupported(name: str) -> TracingError:
             operation=name,
         )
     )
-
-
-def has_traced(*values: Any) -> bool:
-    """Whether any of the values, or an element of a list or tuple among them, is a tensor."""
-    for value in values:
-        if isinstance(value, Traced):
-            return True
-        if isinstance(value, (list, tuple)) and has_traced(*value):
-            return True
-    return False
 
 
 def plain_value(x: Any) -> Any:

@@ -164,7 +164,8 @@ def show_array(value: np.ndarray) -> str:
 def elements(value: Any) -> str:
     """The elements as nested numbers where they are few and come back bit for bit, the bytes in
     hexadecimal otherwise."""
-    if value.size <= READABLE and value.dtype.kind in "biufc":
+    plain = value.dtype.kind in "biufc" and value.dtype.char not in "gG"  # no Python number is long
+    if plain and value.size <= READABLE:
         listed = value.tolist()
         if bits(np.array(listed, value.dtype).reshape(value.shape)) == bits(np.asarray(value)):
             return show_value(listed, {})

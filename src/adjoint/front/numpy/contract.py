@@ -20,7 +20,8 @@ from ...base.dtypes import type_of
 from ...base.errors import message
 from ...graph import op
 from ...ops.contract import pair_steps, parse, steps_along
-from ..trace import formed, functions, ufuncs
+from ..operands import functions, ufuncs
+from ..trace import formed
 from .register import array_like, implements, names, one_axis, public, refuse_options
 
 # ---------------------------------------------------------------------------- vectors and matrices

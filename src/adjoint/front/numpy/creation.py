@@ -17,7 +17,7 @@ from ...base.dtypes import result_type, type_of
 from ...base.errors import TracingError, message
 from ...graph import op
 from ...graph.op import Traced
-from ..trace import functions, has_traced
+from ..operands import functions, has_traced
 from .layout import broadcast_to, concatenate, moveaxis, permuted, reshape, swapaxes
 from .rearranging import static
 from .register import array_like, implements, names

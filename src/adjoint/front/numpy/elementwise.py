@@ -17,14 +17,8 @@ from ...base.errors import TracingError, message
 from ...graph import op
 from ...graph.op import Traced
 from ..context import context
-from ..trace import (
-    RecordingTensor,
-    Tensor,
-    functions,
-    strengthened,
-    ufuncs,
-    unsupported,
-)
+from ..operands import functions, ufuncs
+from ..trace import RecordingTensor, Tensor, strengthened, unsupported
 from .register import array_like, implements, refuse_options
 
 NoValue = np._NoValue  # type: ignore[attr-defined]

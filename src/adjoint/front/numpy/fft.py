@@ -11,7 +11,7 @@ import numpy as np
 
 from ...base.dtypes import type_of
 from ...graph import op
-from ..trace import functions
+from ..operands import functions
 from .register import public, refuse_options
 
 NORMS = {None: "backward", "backward": "backward", "ortho": "ortho", "forward": "forward"}

@@ -18,7 +18,8 @@ from ...base.errors import TracingError, message
 from ...graph import op
 from ...graph.op import Traced
 from ..context import context
-from ..trace import Tensor, functions, has_traced, plain_value
+from ..operands import functions, has_traced
+from ..trace import Tensor, plain_value
 from .register import all_axes, array_like, implements, one_axis, refuse_options
 
 # ----------------------------------------------------------------------------------- shape and axes

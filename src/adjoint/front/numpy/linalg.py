@@ -20,7 +20,7 @@ from ...base.dtypes import real_dtype, type_of
 from ...base.errors import TracingError, message
 from ...graph import op
 from ...ops.linalg.common import adjoint, lapack_dtype
-from ..trace import functions
+from ..operands import functions
 from .contract import cross, matmul, outer, tensordot, trace, vecdot
 from .register import all_axes, array_like, axis_error, implements, names, one_axis
 

@@ -16,7 +16,7 @@ from ...base.dtypes import type_of
 from ...base.errors import TracingError, message
 from ...graph import op
 from ...graph.op import Traced
-from ..trace import functions, has_traced
+from ..operands import functions, has_traced
 from .layout import broadcast_to, joined, picked, section
 from .rearranging import flip
 from .register import array_like, implements

@@ -17,7 +17,7 @@ from ...base.dtypes import type_of
 from ...base.errors import TracingError, message
 from ...graph import op
 from ...graph.op import Traced
-from ..trace import functions
+from ..operands import functions
 from .layout import (
     broadcast_to,
     gathered,

@@ -17,7 +17,8 @@ import numpy as np
 from ...base.dtypes import is_inexact, real_dtype, type_of
 from ...graph import op
 from ..context import context
-from ..trace import Tensor, methods, ufuncs
+from ..operands import methods, ufuncs
+from ..trace import Tensor
 from .elementwise import NoValue, as_inexact, as_mask, astype, is_known
 from .register import all_axes, array_like, implements, one_axis, refuse_options
 

@@ -17,7 +17,7 @@ from ...base.dtypes import WEAK
 from ...base.errors import TracingError, message
 from ...graph import op
 from ...graph.op import Traced
-from ..trace import functions, has_traced
+from ..operands import functions, has_traced
 
 names: dict[
     str, Callable

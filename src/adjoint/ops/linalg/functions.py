@@ -243,7 +243,12 @@ slogdet = external(
 def expm_value(a: Any) -> Any:
     from scipy.linalg import expm
 
-    return expm(a)
+    if a.ndim == 2:
+        return expm(a)
+    out = np.empty(a.shape, lapack_dtype(type_of(a)))  # one by one: stacks go wrong in SciPy 1.18.0
+    for k in np.ndindex(a.shape[:-2]):
+        out[k] = expm(a[k])
+    return out
 
 
 def blocks(a: Any, e: Any) -> Any:

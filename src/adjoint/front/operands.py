@@ -1,0 +1,170 @@
+"""Operands: the operator methods of tensors, and what may stand beside a tensor.
+
+Enters: the name of a primitive.  Leaves: `__add__`, `__radd__`, `__iadd__` and their like.  A
+partner must be a number, an array of numbers or a traced value; anything else is left to Python or
+refused.  The tables that NumPy's protocols read stand here too; `front/numpy/` fills them.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .. import ops  # noqa: F401  (declares the primitives)
+from ..base.dtypes import Type
+from ..base.errors import TracingError, message
+from ..graph import op
+from ..graph.op import Traced, apply
+from ..ops.declare import Lazy
+
+functions: dict[Any, Callable] = {}  # NumPy function -> ours, by `__array_function__`
+ufuncs: dict[np.ufunc, Callable] = {}  # ufunc -> ours, by `__array_ufunc__`
+late_ufuncs: dict[str, tuple[Lazy, Callable]] = {}  # by name: ufuncs of a package not imported yet
+ours_for_scipy: set[str] = set()  # names in `ad.special` of what SciPy has written in Python
+methods: dict[
+    tuple[np.ufunc, str], Callable
+] = {}  # (ufunc, "reduce" | "accumulate" | "outer") -> ours
+NONE: dict[str, Any] = {}  # no parameters
+FLOAT = Type((), np.dtype(float), True)
+
+
+def binary(name: str) -> tuple[Callable, Callable]:
+    """The two operator methods of a primitive."""
+    primitive = op.registry[name]
+
+    def forward(self: Any, other: Any) -> Any:
+        if type(other) in ACCEPTED or acceptable(other):
+            return apply(primitive, (self, other), NONE)
+        if type(other) in (list, tuple):
+            return apply(primitive, (self, as_operand(other)), NONE)
+        return NotImplemented
+
+    def backward(self: Any, other: Any) -> Any:
+        if type(other) in ACCEPTED or acceptable(other):
+            return apply(primitive, (other, self), NONE)
+        if type(other) in (list, tuple):
+            return apply(primitive, (as_operand(other), self), NONE)
+        return NotImplemented
+
+    return forward, backward
+
+
+def has_traced(*values: Any) -> bool:
+    """Whether any of the values, or an element of a list or tuple among them, is a tensor."""
+    for value in values:
+        if isinstance(value, Traced):
+            return True
+        if isinstance(value, (list, tuple)) and has_traced(*value):
+            return True
+    return False
+
+
+def as_operand(x: Any) -> Any:
+    """A list or tuple as NumPy's operators take it, an array; anything else itself."""
+    if type(x) not in (list, tuple):
+        return x
+    return op.stack(*[as_operand(v) for v in x], axis=0) if has_traced(x) else np.asarray(x)
+
+
+ACCEPTED = {float, int, complex, bool, np.float64, np.float32}
+
+
+def acceptable(other: Any) -> bool:
+    """Whether an operand is a number, an array of numbers, or a traced value."""
+    if isinstance(other, (Traced, np.generic, bool, int, float, complex)):
+        return True
+    if isinstance(other, np.ndarray):
+        return numeric(other) is not None
+    return False
+
+
+def numeric(array: np.ndarray) -> np.ndarray:
+    """An array of numbers without NumPy's subclasses; matrices, masked arrays and objects are
+    refused."""
+    kind = type(array).__name__
+    if array.dtype.kind in "biufc" and kind not in ("matrix", "MaskedArray"):
+        return np.asarray(array)
+    came = f"an array of dtype {array.dtype}" if array.dtype.kind not in "biufc" else f"a {kind}"
+    raise TracingError(
+        message(
+            f"{came} met a traced value",
+            expected="an ndarray of floats, complex numbers, integers or booleans",
+            instead="`ad.numpy.array([...])` or `np.stack([...])` to build an array from traced "
+            "values, "
+            "`np.asarray(m)` for a matrix, `m.filled(...)` and `np.where` for a masked array",
+        )
+    )
+
+
+class Probe:
+    """Tells how many references there are to an operand of `+=` that only one name holds."""
+
+    def __iadd__(self, other: Any) -> Any:
+        return sys.getrefcount(self)
+
+
+def one_holder() -> int:
+    """What `sys.getrefcount` says inside `__iadd__` of an object with one name."""
+    probe: Any = Probe()
+    probe += 0
+    return probe
+
+
+ONE_HOLDER = one_holder()
+
+
+def augmented(name: str) -> Callable:
+    """`a += b` and its like: a new value under the same name, where no other name could tell.
+
+    NumPy writes into the array, which every other name, view and caller sees; where there is one,
+    it is an error.  The result keeps the array's shape and dtype, as NumPy's does.
+    """
+    primitive = op.registry[name]
+
+    def call(self: Any, other: Any) -> Any:
+        if not (type(other) in ACCEPTED or acceptable(other)):
+            return NotImplemented
+        if self.shape and (sys.getrefcount(self) > ONE_HOLDER or has_sharers(self)):
+            raise TracingError(
+                message(
+                    "a traced array was changed in place (`+=` and its like), and it is a view of "
+                    "another one, or has another name, a view or a caller that would see it in "
+                    "NumPy",
+                    expected="an array that nothing else shares (writing in place is not "
+                    "supported yet)",
+                    instead="`a = a + b` for `a += b`, and `return` what a caller needs",
+                    operation=name,
+                )
+            )
+        result = apply(primitive, (self, other), NONE)
+        if not self.shape:
+            return result
+        if result.shape != self.shape:
+            raise ValueError(
+                f"non-broadcastable output operand with shape {self.shape} doesn't match the "
+                f"broadcast shape {result.shape}"
+            )
+        if result.dtype != self.dtype:
+            if not np.can_cast(result.dtype, self.dtype, "same_kind"):
+                raise TypeError(
+                    f"Cannot cast ufunc {name!r} output from {result.dtype!r} to {self.dtype!r} "
+                    "with casting rule 'same_kind'"
+                )
+            result = functions["astype"](result, self.dtype)
+        return result
+
+    return call
+
+
+def has_sharers(tensor: Any) -> bool:
+    """Whether a view, or a view's owner, could see the array of a tensor change."""
+    value, holders = tensor.held()
+    if sys.getrefcount(value) > holders + 2:  # and the name here, and the argument of this call
+        return True
+    if isinstance(value, Traced):
+        return has_sharers(value)
+    base = getattr(value, "base", None)
+    return base is not None and sys.getrefcount(base) > 3  # the view, the name here, the argument
