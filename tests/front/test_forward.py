@@ -1,5 +1,6 @@
 """Forward mode: an outermost `jvp` keeps no history, whatever runs inside or around it."""
 
+import gc
 import tracemalloc
 
 import numpy as np
@@ -88,3 +89,26 @@ def test_an_exception_leaves_nothing_behind():
         ad.jvp(failing, (1.0,), (1.0,))
     assert ad.grad(lambda x: x * x)(3.0) == 6.0
     assert ad.jvp(lambda x: x * x, (3.0,), (1.0,)) == (9.0, 6.0)
+
+
+def test_the_collector_is_put_back():
+    before = gc.get_threshold()
+
+    def failing(x):
+        assert gc.get_threshold()[0] > before[0]
+        raise KeyError("in the user's function")
+
+    for transform in (ad.grad, ad.jacfwd):
+        with pytest.raises(KeyError):
+            transform(failing)(1.0)
+        assert gc.get_threshold() == before
+
+    def changing(x):
+        gc.set_threshold(500, 5, 5)
+        return x * x
+
+    try:
+        assert ad.grad(changing)(3.0) == 6.0
+        assert gc.get_threshold() == (500, 5, 5)
+    finally:
+        gc.set_threshold(*before)

@@ -7,6 +7,7 @@ function must know the traces they run in.
 
 from __future__ import annotations
 
+import gc
 import threading
 import weakref
 from collections.abc import Iterator
@@ -41,10 +42,21 @@ oldest = [NEVER]
 lock = threading.Lock()
 
 
+# A recording makes many small objects and no cycles.  Python's collector would walk over all of
+# them again and again, and find nothing: while one runs it looks less often.
+YOUNG = 100_000  # objects made until the collector looks
+thresholds: list[tuple[int, ...]] = []  # the user's, while they are exchanged
+
+
 def begin() -> int:
     """An outermost differentiation begins; gives its number."""
     serial = next_serial()
     with lock:
+        if not running:
+            first, *others = gc.get_threshold()
+            if 0 < first < YOUNG:
+                thresholds.append((first, *others))
+                gc.set_threshold(YOUNG, *others)
         running.add(serial)
         oldest[0] = min(running)
     return serial
@@ -55,6 +67,10 @@ def end(serial: int) -> None:
     with lock:
         running.discard(serial)
         oldest[0] = min(running, default=NEVER)
+        if not running and thresholds:
+            before = thresholds.pop()
+            if gc.get_threshold()[0] == YOUNG:  # nobody else has set it meanwhile
+                gc.set_threshold(*before)
 
 
 def explained(error: ValueError) -> TracingError | None:
