@@ -338,7 +338,7 @@ def pull_jvp(form: Jvp, node: Node, look: Look, cotangent: Any, sums: Cotangents
     function = PULLBACKS.get(key)
     if function is None:
         if len(PULLBACKS) >= KEPT:
-            PULLBACKS.pop(next(iter(PULLBACKS)))
+            PULLBACKS.pop(next(iter(PULLBACKS), None), None)  # another thread may be faster
         function = PULLBACKS[key] = rule_pullback(form, node.parameters, key[2:5], places, flags)
     found = iter(function.evaluate(*inputs, *outputs, *cotangents))
     for x, flag in zip(node.inputs, flags, strict=True):
