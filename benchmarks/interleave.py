@@ -6,6 +6,7 @@ reported is the ratio of medians within one run.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import resource
@@ -15,6 +16,7 @@ import sys
 import tempfile
 import time
 import tracemalloc
+from collections.abc import Sequence
 
 OURS, PEER = "adjoint", "autograd"
 BUDGET = 0.1  # seconds that one timed round should take at least, where a call is short
@@ -29,6 +31,14 @@ def arguments(description: str) -> argparse.ArgumentParser:
     parser.add_argument("--only", default="", help="run the workloads whose name contains this")
     parser.add_argument("--threads", default="", help="threads of the linear algebra libraries")
     parser.add_argument("--worker", nargs=2, metavar=("FRAMEWORK", "WORKLOAD"))
+    return parser
+
+
+def judged_arguments(description: str, runs: int = 3) -> argparse.ArgumentParser:
+    """The options of the races that have targets."""
+    parser = arguments(description)
+    parser.add_argument("--runs", type=int, default=runs, help="runs; their median is reported")
+    parser.add_argument("--strict", action="store_true", help="exit 1 where a target is missed")
     return parser
 
 
@@ -56,6 +66,38 @@ def serve(call, check) -> None:
         print(json.dumps(answer), flush=True)
 
 
+def calibrated(loop, budget: float = BUDGET) -> int:
+    """How many repeats make a loop last about the budget; warms up."""
+    repeats = 1
+    loop(2)
+    while True:
+        start = time.perf_counter()
+        loop(repeats)
+        taken = time.perf_counter() - start
+        if taken > budget / 2 or repeats > 10_000_000:
+            return repeats
+        repeats *= 2
+
+
+def timed(loop, repeats: int) -> float:
+    """Seconds of one call; another call before it brings back the caches and wakes the threads."""
+    loop(1)
+    start = time.perf_counter()
+    loop(repeats)
+    return (time.perf_counter() - start) / repeats
+
+
+def serve_loop(loop, save) -> None:
+    """As `serve`, for a loop that takes a number of repeats and a function that saves values."""
+    repeats = calibrated(loop)
+    print(json.dumps({}), flush=True)
+    for order in sys.stdin:
+        name, _, path = order.strip().partition(" ")
+        if name == "values":
+            save(path)
+        print(json.dumps(timed(loop, repeats) if name == "time" else None), flush=True)
+
+
 def memory(call) -> dict:
     """Peak of traced allocations in one call above what was there before; peak residence."""
     tracemalloc.start()
@@ -68,22 +110,59 @@ def memory(call) -> dict:
     return {"peak": peak, "resident": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}
 
 
-class Worker:
-    """One framework on one workload in a process of its own."""
+class Failed(SystemExit):
+    """A worker ended before it answered. Where nobody catches it, the run ends with its message."""
 
-    def __init__(self, options: argparse.Namespace, script: str, framework: str, workload: str):
+    def brief(self) -> str:
+        """The last line of the message: that of a traceback names the error."""
+        return str(self).strip().splitlines()[-1]
+
+
+def limited(threads: str) -> dict:
+    """Environment variables that limit the threads of the libraries; none for the default."""
+    if threads in ("", "default"):
+        return {}
+    libraries = ("OMP", "OPENBLAS", "MKL")
+    return {f"{library}_NUM_THREADS": threads for library in libraries}
+
+
+def confined(threads: str):
+    """What a child does before it starts: it keeps to as many processors as it may have threads."""
+    if threads in ("", "default") or not hasattr(os, "sched_setaffinity"):
+        return None
+    processors = sorted(os.sched_getaffinity(0))[: int(threads)]
+    return lambda: os.sched_setaffinity(0, processors)
+
+
+class Worker:
+    """One framework on one workload in a process of its own.
+
+    `python` names another interpreter than the options do; `environment` adds variables;
+    `prepare` runs in the child before it starts.
+    """
+
+    def __init__(
+        self,
+        options: argparse.Namespace,
+        script: str,
+        framework: str,
+        workload: str,
+        python: str = "",
+        environment: dict | None = None,
+        prepare=None,
+    ):
         self.framework, self.times = framework, []
-        python = options.python_ours if framework == OURS else options.python_peer
-        libraries = ("OMP", "OPENBLAS", "MKL")
-        threads = {f"{library}_NUM_THREADS": options.threads for library in libraries}
+        named = options.python_ours if framework == OURS else options.python_peer
+        variables = limited(options.threads) if environment is None else environment
         self.errors = tempfile.TemporaryFile("w+")  # noqa: SIM115, closed with the worker
         self.process = subprocess.Popen(
-            [python, script, "--worker", framework, workload],
+            [python or named, script, "--worker", framework, workload],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.errors,
             text=True,
-            env={**os.environ, **threads} if options.threads else None,
+            env={**os.environ, **variables} if variables else None,
+            preexec_fn=prepare,
         )
         self.check = self.read()
 
@@ -91,28 +170,65 @@ class Worker:
         """The worker's next answer."""
         line = self.process.stdout.readline()
         if not line:
+            self.process.wait()
             self.errors.seek(0)
-            sys.exit(f"{self.framework} failed:\n{self.errors.read()[-2000:]}")
+            raise Failed(f"{self.framework} failed:\n{self.errors.read()[-2000:]}")
         return json.loads(line)
 
     def ask(self, order: str):
         """Send an order, wait for its answer."""
-        self.process.stdin.write(order + "\n")
-        self.process.stdin.flush()
+        with contextlib.suppress(BrokenPipeError):  # `read` tells why
+            self.process.stdin.write(order + "\n")
+            self.process.stdin.flush()
         return self.read()
 
     def close(self) -> None:
         """Let the process end."""
-        self.process.stdin.close()
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()
         self.process.wait()
         self.errors.close()
 
 
-def race(workers: list[Worker], rounds: int) -> None:
-    """Time all workers in turn."""
+class Neighbours:
+    """How much of the machine others use meanwhile, as Linux counts it; 0 on other systems.
+
+    What is busy beyond this process, its children and the workers: other programs, and time that a
+    virtual machine's host took away.
+    """
+
+    def __init__(self, workers: Sequence[Worker] = ()):
+        self.workers = workers
+        self.start = self.now()
+
+    def now(self) -> tuple[float, float]:
+        """The clock, and the seconds of processor time that others have used until now."""
+        if not os.path.exists("/proc/stat"):
+            return time.perf_counter(), 0.0
+        tick = os.sysconf("SC_CLK_TCK")
+        with open("/proc/stat") as file:
+            user, nice, system, _, _, *interrupts = map(int, file.readline().split()[1:9])
+        own = sum(os.times()[:4])
+        for worker in self.workers:
+            with open(f"/proc/{worker.process.pid}/stat") as file:
+                fields = file.read().rpartition(")")[2].split()  # the name may hold anything
+            own += sum(map(int, fields[11:15])) / tick
+        return time.perf_counter(), (user + nice + system + sum(interrupts)) / tick - own
+
+    def processors(self) -> float:
+        """How many processors others have kept busy since the start, on average."""
+        start, used = self.start
+        end, now = self.now()
+        return max(0.0, (now - used) / (end - start))
+
+
+def race(workers: list[Worker], rounds: int) -> float:
+    """Time all workers in turn; how many processors others kept busy meanwhile."""
+    neighbours = Neighbours(workers)
     for _ in range(rounds):
         for worker in workers:
             worker.times.append(worker.ask("time"))
+    return neighbours.processors()
 
 
 def median_ratio(ours: Worker, peer: Worker) -> float:
@@ -134,6 +250,16 @@ def seconds(value: float) -> str:
         if value >= size:
             return f"{value / size:8.2f} {unit}"
     return f"{value / 1e-6:8.2f} us"
+
+
+def times(ratio: float) -> str:
+    """A ratio of times: 1/8.21 where it is faster, x1.30 where it is slower."""
+    return f"1/{1 / ratio:.3g}" if ratio < 0.95 else f"x{ratio:.3g}"
+
+
+def spread(ratios: list[float]) -> str:
+    """The least and the largest of some runs' ratios."""
+    return f"({times(min(ratios))} - {times(max(ratios))})" if len(ratios) > 1 else ""
 
 
 def volume(value: float) -> str:

@@ -15,7 +15,12 @@ The stages, and the files to open for each:
     7  simplify               graph/rewrite.py, optimize/simplify.py, optimize/pipeline.py
     8  again                  a derivative is a graph, so it can be differentiated
     9  batch                  transform/batch.py
-    10 the public functions   api.py
+    10 express                optimize/express.py, optimize/expression.py, optimize/segments.py
+    11 plan                   optimize/statements.py, optimize/fuse.py
+    12 lower, interpret       loops/lower.py, loops/ir.py, loops/text.py, loops/interpret.py
+    13 emit                   codegen/emit.py, codegen/operations/, codegen/mathlib/
+    14 compile, load, call    codegen/compile.py, runtime/cpu.py, runtime/native.py, runtime/entry/
+    15 the public functions   api.py, front/explain/
 """
 
 # --- 1. A function -------------------------------------------------------------------------------
@@ -209,13 +214,94 @@ print("  ", *slopes)
 np.testing.assert_array_equal(slopes[0], 2 * xs * ys)
 np.testing.assert_array_equal(slopes[1], xs**2 + 1)
 
-# --- 10. The public functions --------------------------------------------------------------------
+# --- 10. Express ---------------------------------------------------------------------------------
+#
+# From here on a graph becomes machine code, as `jit` does it.  It is first cut into *segments*:
+# pieces that can be native code, and between them operations that only NumPy (or LAPACK, or an
+# FFT) can do.  This one is a single piece.  Its nodes become *array expressions*, a smaller
+# language: elementwise maps, views for every layout, reductions.  So x**2 is a product, and what
+# is computed twice is found once more.
+
+from adjoint.codegen.targets import host
+from adjoint.runtime.native import cut
+from adjoint.runtime.stages import Stages
+
+(((step, is_native),), is_whole) = cut(gradient_graph)
+assert is_native and is_whole
+stages = Stages(step, host())  # everything up to machine code, kept to be looked at
+
+print("\n10. express: array expressions")
+print(stages.expressions_text(), end="")
+assert {x.op for x in stages.plan.selection.nodes} == {"input", "constant", "map"}
+
+# --- 11. Plan ------------------------------------------------------------------------------------
+#
+# Only a few expressions get a place of their own, as *statements*: outputs, reductions, values that
+# are dear and needed more than once.  All others are computed where they are read.  Axes that are
+# read in step form a class, a class is a loop, and statements share loops as far as they can.
+# Numbers need no loop, so here are the batched gradients of stage 9, where two outputs share one.
+# (Axes as short as 3 are unrolled: 100 points make a loop.)
+
+many = verify(batch(gradient_graph, 100, (True, True)))
+(((many_step, _),), _) = cut(many)
+many_stages = Stages(many_step, host())
+print("\n11. plan: of 100 points, and the two outputs in one loop over them")
+print(many_stages.plan_text(), end="")
+assert [c.extent for c in many_stages.plan.classes] == [100]
+assert [s.kind for s in many_stages.plan.statements] == ["output", "output"]
+
+# --- 12. Lower, and interpret --------------------------------------------------------------------
+#
+# The *loop program* says what is done, element by element: a loop, loads, operations on scalars,
+# stores.  The loop's size is a symbol, n0, so the same machine code serves 200 points.  A mark says
+# which loop runs along the lanes of vectors.  Python can run it as it stands: the interpreter is
+# the oracle of all that follows, and checks each index of each access.
+
+from adjoint.loops.interpret import interpret
+
+print("\n12. lower: the loop program")
+print(many_stages.loops_text(), end="")
+xs, ys = np.linspace(0.0, 1.0, 100), np.linspace(2.0, 3.0, 100)
+for found, wanted in zip(
+    interpret(many_stages.program, xs, ys), (2 * xs * ys, xs**2 + 1), strict=True
+):
+    np.testing.assert_array_equal(found, wanted)
+assert "range(0, n0)" in many_stages.loops_text()
+
+# --- 13. Emit ------------------------------------------------------------------------------------
+#
+# LLVM IR, written as text: vectors, addresses, and the mathematics (exp, sin and the others are
+# polynomials of our own).  A program is one C function, `i64 program(ptr slots)`: the slots hold
+# the addresses of inputs and outputs, then the symbols.
+
+print("\n13. emit: LLVM IR,", many_stages.text.count("\n"), "lines, of which the entry:")
+entry = many_stages.text[many_stages.text.index("define i64 @program") :]
+print("\n".join("   " + line for line in [*entry.splitlines()[:5], "..."]))
+assert f"<{many_stages.lanes} x double>" in many_stages.text or many_stages.lanes == 1
+
+# --- 14. Compile, load, call ---------------------------------------------------------------------
+#
+# LLVM turns the text into an object file, which is put into memory.  The key of machine code is the
+# text of the loop program: what was compiled once is found again, also on disk.  A call then is to
+# copy a template of the slots and to fill in addresses.  What `jit` returns does even that in
+# machine code.
+
+from adjoint.runtime.native import Executable
+
+executable = Executable(many)
+print("\n14. call:", len(many_stages.code), "bytes of machine code")
+for found, wanted in zip(executable([xs, ys]), (2 * xs * ys, xs**2 + 1), strict=True):
+    np.testing.assert_array_equal(found, wanted)
+assert Executable(gradient_graph)([3.0, 4.0]) == [24.0, 10.0]
+xs, ys = np.array([1.0, 2.0, 3.0]), np.array([6.0, 5.0, 4.0])
+
+# --- 15. The public functions --------------------------------------------------------------------
 #
 # All of it behind the names that a user knows.
 
 import adjoint as ad
 
-print("\n10. the public functions")
+print("\n15. the public functions")
 print("   grad:   ", ad.grad(f, argnums=(0, 1))(3.0, 4.0))
 print("   hessian:", ad.hessian(f, argnums=(0, 1))(3.0, 4.0))
 print("   vmap:   ", *ad.vmap(ad.grad(f, argnums=(0, 1)))(xs, ys))
@@ -225,4 +311,7 @@ assert ad.hessian(f, argnums=(0, 1))(3.0, 4.0) == ((8.0, 6.0), (6.0, 0.0))
 assert ad.jit(ad.grad(f, argnums=(0, 1)))(3.0, 4.0) == (24.0, 10.0)
 for ours, graphs in zip(ad.vmap(ad.grad(f, argnums=(0, 1)))(xs, ys), slopes, strict=True):
     np.testing.assert_array_equal(ours, graphs)
+explanation = ad.explain(ad.grad(f, argnums=(0, 1)), 3.0, 4.0)
+print("   explain:", *[f"{stage.name}," for stage in explanation.stages], "and where the time goes")
+assert explanation.not_compiled == [] and len(explanation.kernels) == 1
 print("\nEvery stage gave the same figures.")

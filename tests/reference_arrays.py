@@ -272,6 +272,10 @@ def sorted_places(x: Any, *, axis: int, kind: str = "stable") -> np.ndarray:
     return out
 
 
+def sorted_rows(x: Any, *, axis: int) -> np.ndarray:
+    return np.take_along_axis(x, sorted_places(x, axis=axis), axis)
+
+
 def sorted_by_keys(*keys: Any, axis: int) -> np.ndarray:
     out = np.empty(keys[0].shape, np.intp)
     for rows in zip(*[along(k, axis) for k in keys], strict=True):

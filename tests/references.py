@@ -216,6 +216,7 @@ VALUES: dict[str, Callable] = {
     # index
     "gather": arrays.gathered,
     "scatter_add": arrays.scattered,
+    "sort": arrays.sorted_rows,
     "argsort": arrays.sorted_places,
     "lexsort": arrays.sorted_by_keys,
     "searchsorted": arrays.searched,

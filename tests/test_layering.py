@@ -22,19 +22,34 @@ FLOORS = {
         "ops": "cases declare structural elementwise special/ index reduce layout contract linalg/"
         " fft control random"
     },
-    3: {"transform": "linearize transpose batch", "optimize": "simplify pipeline"},
+    3: {
+        "transform": "linearize transpose batch",
+        "optimize": "simplify inline pipeline expression express routines segments"
+        " complex_formulas parts statements fuse",
+    },
+    4: {"loops": "ir text lanes verify interpret lower schedule share finish levels"},
+    5: {
+        "codegen": "targets builder compile mathlib/ operations/ pairs lines sort"
+        " linear routines access emit timed gemm"
+    },
+    6: {"runtime": "cache cpu threads products entry/ plans native stages callback"},
     7: {
-        "front": "context operands trace batch differentiate program arguments compiled custom"
-        " numpy/ linalg special random"
+        "front": "context operands trace batch differentiate program record arguments compiled"
+        " custom numpy/ linalg special random explain/"
     },
     8: {"": "api testing __init__ tour/ __main__"},  # the tour uses the package as a reader does
 }
 INSIDE = {
+    "codegen/mathlib": "registry coefficients vectors exponential logarithm hyperbolic power"
+    " estimates trigonometric inverse_trigonometric error gamma",
+    "codegen/operations": "table routines arithmetic rounding external special",
     "ops/special": "common error gamma incomplete elementary integrals bessel elliptic polynomials",
     "ops/linalg": "common solve decompose functions",
+    "runtime/entry": "facts instructions code record native",
+    "front/explain": "kernels measure report",
     "front/numpy": "register elementwise reductions statistics sorting calculus contract linalg"
     " layout rearranging padding creation indexing fft",
-    "tour": "context dataset model plot fitting",
+    "tour": "context dataset model plot fitting compiled",
 }
 # Optional, or dear to load: imported inside the function that needs them.
 HEAVY = set(

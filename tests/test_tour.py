@@ -14,12 +14,12 @@ import pytest
 
 from adjoint import tour
 from adjoint.__main__ import main
-from adjoint.tour import fitting
+from adjoint.tour import compiled, fitting
 from adjoint.tour.context import LEDGER, Context
 from adjoint.tour.dataset import Dataset, parse, thurber
 from adjoint.tour.model import misfit, mobility
 
-FILES = ["fit.txt", "parameters.csv", "report.txt"]
+FILES = ["explain.txt", "fit.txt", "parameters.csv", "report.txt"]
 
 
 @pytest.fixture(scope="module")
@@ -186,6 +186,25 @@ def test_digits() -> None:
     assert fitting.digits(1.0, 1.0) == 11
     assert fitting.digits(1.001, 1.0) == pytest.approx(3.0)
     assert not fitting.digits(float("nan"), 1.0) >= 6
+
+
+def test_the_chapter_on_native_code(played: tuple[int, str, Path]) -> None:
+    text = played[1]
+    for way in ("misfit, NumPy", "misfit, compiled", "value and gradient, compiled"):
+        assert re.search(rf"37 points: {way} +\d+ [num]?s +\d+\.\d", text)
+        assert re.search(rf"100,000 points: {way} +[\d.]+ [num]?s +\d+\.\d", text)
+    explanation = (played[2] / "explain.txt").read_text()
+    assert explanation in text
+    assert "model.py:18: return np.sum((y - mobility(b, x)) ** 2)" in explanation
+    assert "Kernels: a call takes" in explanation and "nothing: all of it" in explanation
+
+
+def test_compiled_results_that_differ_make_the_tour_fail(tmp_path: Path) -> None:
+    context = Context(tmp_path, io.StringIO())
+    compiled.check(context, [1.0, 2.0, 3.0], [1.0, 2.0, 3.0])
+    assert not context.failures
+    compiled.check(context, [1.0, 2.0, 3.0 + 1e-8], [1.0, 2.0, 3.0])
+    assert "differ by 3" in context.failures[0]
 
 
 # --- files ----------------------------------------------------------------------------------------

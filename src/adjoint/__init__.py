@@ -25,6 +25,7 @@ from .api import (
 from .base.errors import AdjointError, DifferentiationError, GraphError, ShapeError, TracingError
 from .front import linalg, numpy, random, special
 from .front.custom import custom_derivative
+from .front.explain import explain
 
 __version__ = "0.1.0"
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "TracingError",
     "custom_derivative",
     "derivative",
+    "explain",
     "grad",
     "hessian",
     "hvp",

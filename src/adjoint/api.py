@@ -33,7 +33,7 @@ from .front.arguments import (
     traced_like,
 )
 from .front.batch import BatchTensor, batch_size
-from .front.compiled import Compiled
+from .front.compiled import jitted
 from .front.context import batching, context, differentiating
 from .front.differentiate import Differentiation
 from .front.operands import numeric
@@ -814,7 +814,11 @@ def jit(
     static_argnums: int | Sequence[int] = (),
     static_argnames: str | Sequence[str] = (),
 ) -> Any:
-    """The function recorded once for each signature and run as an optimised graph from then on.
+    """The function as native code: recorded and compiled once for each signature.
+
+    What has no native code runs with NumPy in between; `ad.explain` tells what, and where the time
+    of a call goes.  The result's method `lower(*args)` gives the program without running it: its
+    text at each stage, and its address for other compiled code.
 
     Floats, complex numbers and arrays vary from call to call; ints, bools, strings and other
     hashable arguments belong to the signature, as do the arguments named by `static_argnums` and
@@ -846,4 +850,4 @@ def jit(
                 instead="`ad.jit(f)(x)`",
             )
         )
-    return Compiled(function, numbers, names)
+    return jitted(function, numbers, names)

@@ -51,6 +51,12 @@ def flatten(value: Any) -> tuple[list[Any], Structure]:
             register(kind)
 
 
+def is_leaf(value: Any) -> bool:
+    """Whether a value is no container."""
+    leaves, _ = flatten(value)
+    return len(leaves) == 1 and leaves[0] is value
+
+
 def unflatten(structure: Structure, leaves: Any) -> Any:
     """The container of a structure with these leaves."""
     return optree.tree_unflatten(structure, leaves)

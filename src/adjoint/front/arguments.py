@@ -184,6 +184,10 @@ def like_argument(value: Any, argument: Any) -> Any:
     if isinstance(value, Traced):
         return traced_like(value, argument)
     if isinstance(argument, Traced):
+        if type_of(argument).weak:
+            return complex(value) if type_of(argument).dtype.kind == "c" else float(value)
+        if type(argument) is RecordingTensor and not argument.shape:
+            return formed(value, isinstance(argument.value, np.ndarray))
         return value
     kind = type(argument)
     if kind is float or kind is int:

@@ -3,8 +3,8 @@
 Enters: a function.  Leaves: a callable of the same signature.  A signature is the structure of the
 arguments with the shape and dtype of each array, float and complex number; other leaves (ints,
 bools, strings, None) belong to it by value.  Globals and closure cells named in the function's own
-code are compared by identity at each call; a change records again.  At this stage the graph is
-evaluated with NumPy.
+code are compared by identity at each call; a change records again.  Calls that fit
+a program run natively (`runtime.entry`), all others come here.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from functools import lru_cache, partial, update_wrapper
 from threading import Lock
 from types import CodeType
 from typing import Any
+from weakref import ref
 
 import numpy as np
 
@@ -24,57 +25,106 @@ from ..base.errors import PACKAGE, message
 from ..graph import op
 from ..graph.op import Traced
 from ..optimize.pipeline import optimize
+from ..runtime.entry import Entry, make_entry
 from .arguments import fresh, name_of
 from .context import context, fingerprint, has_content, recording_level
 from .operands import numeric
 from .program import Program, record_program, written
+from .record import make_record
 from .trace import is_alive, settled
 
 LIMIT = 256  # programs kept for one function; the oldest goes first
 
 
-class Compiled:
+class Jitted(Entry):
+    """What `jit` returns: a native entry, and behind it a `Compiled`."""
+
+    __slots__ = ()
+
+    def lower(self: Any, *args: Any, **kwargs: Any) -> Program:
+        """The program for these arguments, without running it."""
+        return self.fallback.__self__.lower(*args, **kwargs)
+
+    def __repr__(self: Any) -> str:
+        return repr(self.fallback.__self__)
+
+
+def jitted(
+    function: Callable, static_argnums: Sequence[int] = (), static_argnames: Sequence[str] = ()
+) -> Jitted:
     """A function under `jit`."""
+    compiled = Compiled(function, static_argnums, static_argnames)
+    entry = make_entry(compiled.__call__, Jitted)
+    update_wrapper(entry, function, updated=())
+    compiled.entry = ref(entry)
+    return entry
+
+
+class Compiled:
+    """The programs of a function under `jit`, and the way to them through Python."""
 
     def __init__(
         self, function: Callable, static_argnums: Sequence[int], static_argnames: Sequence[str]
     ) -> None:
-        update_wrapper(self, function, updated=())
+        self.entry: Callable[[], Any] = lambda: None  # the native entry, while it lives
         self.function = function
         self.static_argnums = tuple(static_argnums)
         self.static_argnames = tuple(static_argnames)
         self.programs: dict[Any, tuple[list, Program]] = {}
         self.lock = Lock()
 
-    def __get__(self, instance: Any, owner: Any = None) -> Any:
-        if instance is None:
-            return self
-        return Bound(self, instance)
-
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         leaves, key, rebuild = self.signature(args, kwargs)
         program = self.program(leaves, key, rebuild)
         inputs = program.inputs(leaves)
         if any(isinstance(x, Traced) for x in inputs):
-            outputs = self.run_traced(program, inputs)
+            found = program.results(self.run_traced(program, inputs))
         else:
-            with np.errstate(all="ignore"):
-                outputs = program.function.evaluate(*inputs)
-        del inputs
-        return tree.unflatten(program.structure, fresh(program.results(outputs)))
+            try:
+                with np.errstate(all="ignore"):
+                    found = program.results(program.run(inputs))
+            except IndexError:
+                self.function(*args, **kwargs)  # raises it where the user indexes
+                raise
+            if not program.is_recorded:
+                self.record(program, args, kwargs)
+        del inputs  # `fresh` copies what somebody holds
+        return tree.unflatten(program.structure, fresh(found))
+
+    def record(self, program: Program, args: tuple, kwargs: dict[str, Any]) -> None:
+        """Let the native entry run calls like this one."""
+        program.is_recorded = True
+        entry = self.entry()
+        if entry is None or any(isinstance(x, Traced) for x in tree.flatten((args, kwargs))[0]):
+            return
+        made = make_record(
+            program, args, kwargs, self.statics(args, kwargs), named(self.function), self.recover
+        )
+        if made is not None:
+            entry.prepend(made, limit=LIMIT)
+
+    def statics(self, args: tuple, kwargs: dict[str, Any]) -> tuple[set[int], set[str]]:
+        """Which arguments of a call belong to the signature by value, by position and by name."""
+        if not self.static_argnums and not self.static_argnames:
+            return set(), set()
+        positions, count = list(inspect.signature(self.function).parameters), len(args)
+        fixed = {k % count for k in self.static_argnums if -count <= k < count}
+        named = [positions[k] for k in self.static_argnums if 0 <= k < len(positions)]
+        names = {n for n in (*self.static_argnames, *named) if n in kwargs}
+        for name in self.static_argnames:
+            if name in positions and positions.index(name) < count and name not in kwargs:
+                fixed.add(positions.index(name))
+        return fixed, names
+
+    def recover(self, status: int, token: Any, *args: Any, **kwargs: Any) -> Any:
+        """A program met an index out of range: NumPy says which."""
+        return self(*args, **kwargs)
 
     def signature(self, args: tuple, kwargs: dict[str, Any]) -> tuple[list, Any, Callable]:
         """The leaves that vary from call to call, the key of the program, and how the arguments are
         put together again."""
-        if self.static_argnums or self.static_argnames:
-            positions = list(inspect.signature(self.function).parameters)
-            count = len(args)
-            fixed = [k % count for k in self.static_argnums if -count <= k < count]
-            named = [positions[k] for k in self.static_argnums if 0 <= k < len(positions)]
-            names = [n for n in (*self.static_argnames, *named) if n in kwargs]
-            for name in self.static_argnames:
-                if name in positions and positions.index(name) < len(args) and name not in kwargs:
-                    fixed.append(positions.index(name))
+        fixed, names = self.statics(args, kwargs)
+        if fixed or names:
             args = tuple(Static(x) if k in fixed else x for k, x in enumerate(args))
             kwargs = {n: Static(x) if n in names else x for n, x in kwargs.items()}
         leaves, structure = tree.flatten((args, kwargs))
@@ -127,7 +177,7 @@ class Compiled:
     def program(self, leaves: Sequence[Any], key: Any, rebuild: Callable) -> Program:
         """The program of a signature, recorded where there is none or where what the function names
         has changed."""
-        names = named_values(self.function)
+        names = [value for *_, value in named(self.function)]
         found = self.programs.get(key)
         if found is not None and unchanged(found[0], names) and found[1].is_usable(is_alive):
             return found[1]
@@ -164,18 +214,6 @@ class Compiled:
         return f"<jit of {name_of(self.function)}, {len(self.programs)} programs>"
 
 
-class Bound:
-    """A compiled method bound to its instance (which counts as a constant, by identity)."""
-
-    def __init__(self, compiled: Compiled, instance: Any) -> None:
-        bound = compiled.function.__get__(instance)
-        update_wrapper(self, bound, updated=())
-        self.compiled, self.instance = compiled, instance
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self.compiled(self.instance, *args, **kwargs)
-
-
 class Static:
     """A leaf that belongs to the signature by type and value."""
 
@@ -205,10 +243,10 @@ def exact(value: Any) -> Any:
     return kind, value
 
 
-def named_values(function: Callable) -> tuple[Any, ...]:
-    """The values of the globals and closure cells that a function's own code names, wrapped
-    functions included."""
-    found: list[Any] = []
+def named(function: Callable) -> list[tuple[Any, Any, Any]]:
+    """The globals and closure cells that a function's own code names, wrapped functions included:
+    the dictionary and the name, or the cell and None, and the value (None where there is none)."""
+    found: list[tuple[Any, Any, Any]] = []
     seen = 0
     current: Any = function
     while current is not None and seen < 16:
@@ -221,15 +259,15 @@ def named_values(function: Callable) -> tuple[Any, ...]:
             code = getattr(inner, "__code__", None)
         if code is not None and not code.co_filename.startswith(PACKAGE):
             space = inner.__globals__
-            found.extend([space.get(name) for name in names_in(code)])
+            found.extend([(space, name, space.get(name)) for name in names_in(code)])
             for cell in inner.__closure__ or ():
                 try:
-                    found.append(cell.cell_contents)
+                    found.append((cell, None, cell.cell_contents))
                 except ValueError:
-                    found.append(None)
+                    found.append((cell, None, None))
         current = getattr(current, "__wrapped__", None)
         seen += 1
-    return tuple(found)
+    return found
 
 
 @lru_cache(maxsize=1024)

@@ -145,7 +145,7 @@ def recording_program(program: Any) -> Iterator[None]:
     """A program is recorded: every operation on handles becomes a node with all its inputs."""
     before, context.program = context.program, program
     try:
-        with explaining():
+        with explaining(), np.errstate(all="ignore"):
             yield
     finally:
         context.program = before

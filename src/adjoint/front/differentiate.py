@@ -8,7 +8,7 @@ programs, and count as its constants.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -94,6 +94,10 @@ class Differentiation:
         """The youngest variable: a node whose root is younger depends on none of them."""
         return self.variables[-1].node.serial if self.variables else 0
 
+    def reader(self) -> Any:
+        """How the walks read what was recorded."""
+        return kept_values(self.since, self.handle, None if context.program is None else following)
+
     def check(self) -> None:
         """Raise where the program that this was recorded in has ended: its values are examples."""
         if self.program is not None and self.program.ended:
@@ -112,9 +116,10 @@ class Differentiation:
         keep = {v.node for v in self.variables}
         last = consume and context.differentiations == 1 and context.program is None
         last = last and context.kept < self.since  # a pullback made inside reads the same values
-        look = kept_values(self.since, self.handle)
+        look = self.reader()
         with np.errstate(all="ignore"):
-            pullback(self.nodes(outputs), sums, look, keep, self.since if last else NEVER)
+            order = following(self.nodes(outputs))
+            pullback(order, sums, look, keep, self.since if last else NEVER)
         return [checked(plain(sums.known.get(v.node))) for v in self.variables]
 
     @contextmanager
@@ -146,7 +151,7 @@ class Differentiation:
         """The tangent of a node under `advancing`; None where it depends on no variable."""
         if node.tangent is not None or not node.inputs:
             return node.tangent if node.serial >= self.since else None
-        look = kept_values(self.since, self.handle)
+        look = self.reader()
         order = ancestors([node], self.since, self.limit())
         known = {n: n.tangent for n in order if n.tangent is not None}
         with np.errstate(all="ignore"):
@@ -160,8 +165,43 @@ class Differentiation:
         self.check()
         known = {v.node: t for v, t in zip(self.variables, tangents, strict=True) if t is not None}
         with np.errstate(all="ignore"):
-            pushforward(self.nodes(outputs), known, kept_values(self.since, self.handle))
+            order = following(self.nodes(outputs))
+            pushforward(order, known, self.reader())
         return [checked(known.get(x.node)) if self.owns(x) else None for x in outputs]
+
+
+class Following(Sequence):
+    """Nodes in order; while they are walked, what is recorded in a program gets their positions."""
+
+    def __init__(self, nodes: Sequence[Node], program: Any) -> None:
+        self.nodes, self.program = nodes, program
+
+    def __len__(self) -> int:
+        return len(self.nodes)
+
+    def __getitem__(self, k: Any) -> Any:
+        return self.nodes[k]
+
+    def __iter__(self) -> Iterator[Node]:
+        return self.walk(self.nodes)
+
+    def __reversed__(self) -> Iterator[Node]:
+        return self.walk(reversed(self.nodes))
+
+    def walk(self, nodes: Iterable[Node]) -> Iterator[Node]:
+        """The nodes; the program is told of each before its derivative is recorded."""
+        before = self.program.follows
+        try:
+            for node in nodes:
+                self.program.follows = node if node.code is not None else before
+                yield node
+        finally:
+            self.program.follows = before
+
+
+def following(nodes: Sequence[Node]) -> Sequence[Node]:
+    """The nodes of a walk, followed where a program is being recorded."""
+    return nodes if context.program is None else Following(nodes, context.program)
 
 
 def checked(derivative: Any) -> Any:

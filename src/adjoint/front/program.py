@@ -7,6 +7,7 @@ values becomes a node; a question that would fix a branch is refused.
 
 from __future__ import annotations
 
+import ctypes
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -14,12 +15,19 @@ from typing import Any
 import numpy as np
 
 from ..base.dtypes import readable, type_of
-from ..base.errors import TracingError, message
+from ..base.errors import GraphError, TracingError, message
+from ..codegen.targets import host
 from ..graph import op
 from ..graph.function import Function, close
 from ..graph.node import Node, constant, input_node, next_serial
+from ..graph.rewrite import substitute
+from ..runtime.callback import SIGNATURES, callback, misfit
+from ..runtime.native import Executable, Native, cut
+from ..runtime.stages import program_text, step_names, step_reason
 from .context import fingerprint, has_content, recording_level, recording_program
-from .trace import RecordingTensor, formed, plain_value, settled
+from .trace import RecordingTensor, formed, is_stand_in, plain_value, settled
+
+COSTLY = 256  # elements of an example from which nothing is computed with it
 
 
 class Captured:
@@ -44,7 +52,19 @@ class Recording:
         self.level = recording_level()
         self.since = next_serial()
         self.captured: dict[int, Captured] = {}
+        self.unknown: set[Node] = set()  # nodes whose example was not computed
+        self.follows: Node | None = None  # the operation whose derivative is being recorded
         self.ended = False
+
+    def is_unknown(self, inputs: Sequence[Any], values: Sequence[Any]) -> bool:
+        """Whether an operation is recorded without computing its example: an input is large, or was
+        not computed itself."""
+        for x, value in zip(inputs, values, strict=True):
+            if type(value) is np.ndarray and value.size > COSTLY:
+                return True
+            if type(x) is RecordingTensor and x.node in self.unknown:
+                return True
+        return False
 
     def input(self, value: Any) -> RecordingTensor:
         """An input with an example value."""
@@ -57,6 +77,8 @@ class Recording:
         if type(value) is RecordingTensor and value.level == self.level and self.owns(value.node):
             return value.node
         value = settled(value)
+        if is_stand_in(value):
+            raise GraphError("a value that was not computed became part of a program")
         if isinstance(value, (np.ndarray, op.Traced)):
             known = self.captured.get(id(value))
             if known is None:
@@ -72,9 +94,7 @@ class Recording:
         """What the hidden inputs read: the array itself, or its content of then where the function
         wrote into an array of its own."""
         found = {}
-        for known in self.captured.values():
-            for node, _ in known.versions:
-                node.value = None  # no rule reads it any more
+        self.release()
         for known in self.captured.values():
             if len(known.versions) == 1 and known.is_unchanged():
                 found[known.versions[0][0]] = known.value
@@ -87,8 +107,28 @@ class Recording:
                 found[node] = content
         return found
 
+    def own(self) -> set[int]:
+        """The arrays (by identity) that were made while this was recorded and that nobody else
+        holds any more."""
+        self.release()
+        return {
+            key
+            for key, known in self.captured.items()
+            if isinstance(known.value, np.ndarray)
+            and len(known.versions) == 1
+            and self.is_local(known.value)
+        }
+
+    def release(self) -> None:
+        """Nodes of captured arrays hold them no longer: no rule reads them any more."""
+        for known in self.captured.values():
+            for node, _ in known.versions:
+                node.value = None
+
     def is_local(self, array: np.ndarray) -> bool:
         """Whether nobody but this recording holds an array (views have its memory's owner)."""
+        if array.base is not None and sys.getrefcount(array) > 3:  # `Captured`, here, the question
+            return False
         owner = array
         while isinstance(owner.base, np.ndarray):
             owner = owner.base
@@ -121,9 +161,24 @@ class Recording:
 
 
 class Program:
-    """A recorded function: its graph, what it captured, and the structure of its result."""
+    """A recorded function: its graph, what it captured, and the structure of its result.
 
-    __slots__ = ("captured", "fixed", "function", "scalars", "structure")
+    What `jit(f).lower(x)` gives.  `function` is the closed graph that is compiled;
+    `graph.text.show(program.function)` prints it.  `loops()`, `llvm()` and `assembly()` give the
+    later stages as text.  `address` and `low_level_callable()` hand the machine code to other
+    compiled code.
+    """
+
+    __slots__ = (
+        "callbacks",
+        "captured",
+        "executable",
+        "fixed",
+        "function",
+        "is_recorded",
+        "scalars",
+        "structure",
+    )
 
     def __init__(
         self,
@@ -138,6 +193,118 @@ class Program:
         self.structure = structure
         self.fixed = fixed or {}  # results that are no numbers, by place
         self.scalars = scalars  # which outputs were numbers, not arrays without axes
+        self.executable: Executable | None = None
+        self.is_recorded = False  # whether the native entry has been told of it
+        self.callbacks: dict[str, Any] = {}  # C functions by signature
+
+    def made(self) -> Executable:
+        """What runs: made when it is first needed."""
+        if self.executable is None:
+            self.executable = Executable(self.function)
+        return self.executable
+
+    def run(self, inputs: Sequence[Any]) -> list[Any]:
+        """The graph's outputs for plain inputs: native code, made at the first call."""
+        return self.made()(inputs)
+
+    def loops(self) -> str:
+        """The loop program as text: what the machine code does, element by element."""
+        return program_text(cut(self.function)[0], "loops", host())
+
+    def llvm(self) -> str:
+        """The LLVM IR of the machine code, as it goes into LLVM."""
+        return program_text(cut(self.function)[0], "llvm", host())
+
+    def assembly(self) -> str:
+        """The assembly of the machine code."""
+        return program_text(cut(self.function)[0], "assembly", host())
+
+    def whole(self) -> Native:
+        """The machine code of the whole program; `ValueError` where NumPy does a part."""
+        native = self.made().whole
+        if native is None:
+            parts = [
+                f"{step_names(s)} ({step_reason(s)})" for s, own in self.made().steps if not own
+            ]
+            raise ValueError(f"NumPy evaluates a part of this program: {', '.join(parts)}")
+        return native
+
+    @property
+    def address(self) -> int:
+        """The address of a C function, valid as long as this program lives.
+
+        For a function of one float it is `double (double)`, for several floats, or one array with
+        one axis, `double (int, double *)`: the number of elements and where they are; NaN where
+        that is another number.  The result must be one float64.  Any other program is
+        `int64_t program(void **slots)`, see `slots`.
+
+        Raises `ValueError` where NumPy evaluates a part of the program.
+        """
+        native = self.whole()
+        for signature in ("double (double)", "double (int, double *)"):
+            if misfit(native, self.given(), self.captured, signature) is None:
+                function = self.callback(signature)
+                return ctypes.cast(function, ctypes.c_void_p).value or 0
+        return native.code.address
+
+    @property
+    def slots(self) -> np.ndarray:
+        """The slots of `int64_t program(void **slots)`: a copy, with what is the same in all calls.
+
+        To be filled in: the addresses of the inputs (captured arrays last), of the outputs, and of
+        a workspace, in this order, all contiguous, the workspace aligned to 64 bytes, of
+        `workspace_bytes`.  The program returns 0, or another number where an index was out of
+        range.
+        """
+        return self.whole().slots.copy()
+
+    @property
+    def workspace_bytes(self) -> int:
+        """The size of the workspace that a call of `int64_t program(void **slots)` needs."""
+        return self.whole().workspace
+
+    def low_level_callable(self, signature: str | None = None) -> Any:
+        """The program as a `scipy.LowLevelCallable`, which holds it: for `scipy.integrate.quad`,
+        `nquad` and others that call a function very often.
+
+        Args:
+            signature: "double (double)", "double (int, double *)", the same with a last `void *`,
+                or "int (double *, intptr_t, double *, void *)" for `scipy.ndimage.generic_filter`.
+                None: the first of these that fits.
+
+        Raises `ValueError` where the program does not fit, or NumPy evaluates a part of it.
+        Captured arrays are read where they are, at every call.
+
+        >>> import adjoint as ad
+        >>> from scipy.integrate import quad
+        >>> program = ad.jit(ad.grad(lambda x: x**3)).lower(1.0)
+        >>> round(quad(program.low_level_callable(), 0.0, 2.0)[0], 9)
+        8.0
+        """
+        from scipy import LowLevelCallable
+
+        if signature is None:
+            native, given = self.whole(), self.given()
+            fitting = [s for s in SIGNATURES if misfit(native, given, self.captured, s) is None]
+            signature = fitting[0] if fitting else "double (int, double *)"
+        return LowLevelCallable(self.callback(signature))
+
+    def given(self) -> int:
+        """How many inputs are arguments: all but the captured ones."""
+        return len(self.function.inputs) - len(self.captured)
+
+    def callback(self, signature: str) -> Any:
+        """The C function of a signature, as `ctypes` has it."""
+        found = self.callbacks.get(signature)
+        if found is None:
+            found = self.callbacks[signature] = callback(
+                self.whole(), self.given(), self.captured, signature
+            )
+        return found
+
+    def native(self) -> Native | None:
+        """The machine code of the whole program, where it is one piece and has been made."""
+        return self.executable.whole if self.executable is not None else None
 
     def results(self, outputs: Sequence[Any]) -> list[Any]:
         """All results: the graph's outputs, and between them those that are no numbers."""
@@ -176,9 +343,41 @@ def record_program(
     scalars = [not isinstance(plain_value(x), np.ndarray) for x in numbers]
     results = [recording.node_of(x) for x in numbers]
     closed, captured = close([x.node for x in inputs], results, name, recording.since)
+    count = len(inputs)
     del inputs, outputs, results, numbers
+    own = recording.own()
     values = recording.values()
-    return Program(optimize(closed), [values[node] for node in captured], structure, fixed, scalars)
+    found = [values[node] for node in captured]
+    constants = {k: own_constant(x) for k, x in enumerate(found) if id(x) in own}
+    constants = {k: x for k, x in constants.items() if x is not None}
+    if constants:
+        closed = substitute(closed, {count + k: x for k, x in constants.items()})
+    kept = [x for k, x in enumerate(found) if k not in constants]
+    return Program(optimize(closed), kept, structure, fixed, scalars)
+
+
+BAKED = 1 << 16  # elements up to which an array that the function made is part of the program
+
+
+def own_constant(value: np.ndarray) -> Any:
+    """An array that the function made itself as a constant of the program: one that is small, or
+    holds the same number everywhere; None for another one."""
+    if not value.size:
+        return None
+    if is_uniform(value):
+        first = value[(0,) * value.ndim]
+        return op.broadcast_to(constant(first), shape=value.shape) if value.ndim else value
+    return value if value.size <= BAKED else None
+
+
+def is_uniform(value: np.ndarray) -> bool:
+    """Whether an array holds the same bits everywhere."""
+    if not any(value.strides):
+        return True
+    first, last = value[(0,) * value.ndim], value[(-1,) * value.ndim]
+    if first.tobytes() != last.tobytes() or not bool((value == first).all()):
+        return False
+    return value.dtype.kind != "f" or bool(first) or not bool(np.signbit(value).any())
 
 
 def is_number(x: Any) -> bool:

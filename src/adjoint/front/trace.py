@@ -13,14 +13,14 @@ from __future__ import annotations
 
 import operator
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
 from typing import Any, NoReturn
 
 import numpy as np
 
 from .. import ops  # noqa: F401  (declares the primitives)
-from ..base.dtypes import WEAK, Type, readable, type_of
+from ..base.dtypes import WEAK, Type, python_kind, readable, type_of
 from ..base.errors import TracingError, describe, is_internal, message, user_frame, user_position
 from ..graph import op
 from ..graph.node import NEVER, Node
@@ -423,6 +423,21 @@ for name in (
 # ---------------------------------------------------------------------------------------- recording
 
 
+class NotComputed:
+    """What is shown in the place of a value that `jit` did not compute while it recorded."""
+
+    def __init__(self, tensor: Any) -> None:
+        self.text = f"<{readable(tensor)}>"
+
+    def __str__(self) -> str:
+        return self.text
+
+    __repr__ = __str__
+
+    def __format__(self, form: str) -> str:
+        return self.text
+
+
 class RecordingTensor(Tensor):
     """A tensor whose operations are recorded as nodes, for derivatives and for `jit`."""
 
@@ -461,6 +476,8 @@ class RecordingTensor(Tensor):
 
     def shown(self) -> Any:
         value = self.value
+        if self.program is not None and self.node in self.program.unknown:
+            return NotComputed(self)
         return value.shown() if isinstance(value, Tensor) else value
 
     def process(self, primitive: Primitive, inputs: tuple, parameters: dict[str, Any]) -> Any:
@@ -491,11 +508,15 @@ class RecordingTensor(Tensor):
                         x = numeric(x)
                 values.append(x)
                 nodes.append(None)
-        if level == 1:
+        recorded = program is not None and program.level == level
+        unknown = recorded and program.is_unknown(inputs, values)
+        if unknown:
+            output = unevaluated(primitive, values, parameters)
+        elif level == 1:
             output = primitive.evaluate(*values, **parameters)
         else:
             output = apply(primitive, tuple(values), parameters)
-        if program is not None and program.level == level:
+        if recorded:
             nodes = [program.node_of(x) for x in inputs]
             root = min([n.root for n in nodes])
         elif type(primitive.derivative) is Zero or root == NEVER:
@@ -503,9 +524,43 @@ class RecordingTensor(Tensor):
         else:
             program = None
         result = record(primitive, nodes, values, output, parameters, root, level, program)
+        if unknown:
+            program.unknown.update(
+                [x.node for x in (result if type(result) is tuple else (result,))]
+            )
         if context.forward is not None:
             context.forward.advance(result)
         return result
+
+
+STAND_INS: dict[np.dtype, np.ndarray] = {}  # one number for each dtype
+
+
+def is_stand_in(value: Any) -> bool:
+    """Whether an array stands for values that were not computed."""
+    return type(value) is np.ndarray and value.base is STAND_INS.get(value.dtype, value)
+
+
+def unevaluated(primitive: Primitive, values: Sequence[Any], parameters: dict[str, Any]) -> Any:
+    """What stands for the result of an operation that was not computed: its type, with one number
+    in every place."""
+    found = primitive.infer(*values, **parameters)
+    as_array = primitive.kind == "layout" and primitive.name != "at"
+    if type(found) is Type:
+        return stand_in(found, as_array)
+    return tuple([stand_in(t, as_array) for t in found])
+
+
+def stand_in(t: Type, as_array: bool) -> Any:
+    """An array that takes no memory; a number without axes is 1."""
+    if not t.shape and not as_array:
+        return python_kind(t.dtype)(1) if t.weak else t.dtype.type(1)
+    one = STAND_INS.get(t.dtype)
+    if one is None:
+        one = STAND_INS.setdefault(t.dtype, np.ones((), t.dtype))
+    made = np.ndarray(t.shape, t.dtype, one, strides=(0,) * len(t.shape))
+    made.flags.writeable = False
+    return made
 
 
 def refuse_leaked(inputs: tuple) -> None:
@@ -606,9 +661,13 @@ def record(
     else:
         t = type_of(output)
         node = Node(primitive, tuple(nodes), parameters, t.shape, t.dtype, t.weak)
-    frame = user_frame(3)
-    if frame is not None:
-        node.code, node.offset = frame.f_code, frame.f_lasti
+    follows = None if program is None else program.follows
+    if follows is not None:  # a derivative stands where the operation stands
+        node.code, node.offset = follows.code, follows.offset
+    else:
+        frame = user_frame(3)
+        if frame is not None:
+            node.code, node.offset = frame.f_code, frame.f_lasti
     node.root = root
     if need >> count & 1:
         node.value = output

@@ -9,7 +9,7 @@ puts values or nodes in the place of inputs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..base.dtypes import type_of
@@ -76,10 +76,16 @@ def constant_value(x: Any) -> Any:
     return x.parameters["value"] if isinstance(x, Node) and x.primitive.name == "constant" else x
 
 
+def as_node(x: Any) -> Node:
+    """A node itself; a plain value as a constant."""
+    return x if isinstance(x, Node) else constant(x)
+
+
 def substitute(function: Function, values: Mapping[int, Any]) -> Function:
-    """The graph with plain values for some inputs (by position); they are inputs no longer."""
+    """The graph with plain values, or nodes without inputs of their own, for some inputs (by
+    position); they are inputs no longer."""
     inputs = [
-        constant(values[k]) if k in values else input_node(type_of(n))
+        as_node(values[k]) if k in values else input_node(type_of(n))
         for k, n in enumerate(function.inputs)
     ]
     for k, n in enumerate(function.inputs):
@@ -87,7 +93,19 @@ def substitute(function: Function, values: Mapping[int, Any]) -> Function:
             raise GraphError(
                 f"input {k} of {function.name} is {type_of(n)}, the value is {type_of(inputs[k])}"
             )
-    outputs = function.evaluate(*inputs)
     kept = [n for k, n in enumerate(inputs) if k not in values]
-    closed, _ = close(kept, outputs, function.name)
+    closed, _ = close(kept, over(function, inputs), function.name)
     return closed
+
+
+def over(function: Function, inputs: Sequence[Node]) -> list[Node]:
+    """The outputs of a graph over other nodes as its inputs; the user's positions stay."""
+    image: dict[Node, Node] = dict(zip(function.inputs, inputs, strict=True))
+    for node in function.order:
+        if node not in image:
+            given = tuple([image[x] for x in node.inputs])
+            if node.primitive.name == "constant":
+                image[node] = node
+            else:
+                image[node] = build(node.primitive, given, node.parameters, node.position)
+    return [image[n] for n in function.outputs]

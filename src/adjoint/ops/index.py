@@ -15,7 +15,7 @@ import numpy as np
 from ..base.dtypes import Type, type_of
 from ..graph import op
 from ..graph.primitive import Case, Linear
-from .declare import in_front, index, zero
+from .declare import in_front, index, jvp, zero
 
 PIECEWISE = zero("piecewise constant")
 
@@ -180,6 +180,18 @@ def sort_cases(rng: np.random.Generator, **parameters: Any) -> list[Case]:
     return [Case(c.inputs, {**c.parameters, **parameters}, c.differentiate, c.label) for c in cases]
 
 
+def sort_type(x: Any, *, axis: int) -> Type:
+    t = type_of(x)
+    return Type(t.shape, t.dtype)
+
+
+def sort_tangent(primals: Any, tangents: Any, y: Any, *, axis: int) -> Any:
+    return take_along(tangents[0], op.argsort(primals[0], axis=axis, kind="stable"), axis)
+
+
+sort = index("sort", infer=sort_type, derivative=jvp(sort_tangent, reads_output=False),
+    evaluate=lambda x, *, axis: np.sort(x, axis=axis), batch=axis_batch, cases=sort_cases,
+    doc="The elements of an axis in ascending order, NaNs last.")  # fmt: skip
 argsort = index("argsort", infer=argsort_type, derivative=PIECEWISE, batch=axis_batch,
     evaluate=lambda x, *, axis, kind="stable": np.argsort(x, axis=axis, kind=kind),
     cases=sort_cases,

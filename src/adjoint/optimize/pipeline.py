@@ -13,9 +13,11 @@ from collections.abc import Callable
 from ..base.errors import GraphError
 from ..graph.check import verify
 from ..graph.function import Function
+from .inline import inline_calls
 from .simplify import simplify
 
 PASSES: tuple[tuple[str, Callable[[Function], Function]], ...] = (
+    ("inline", inline_calls),
     ("simplify", simplify),
     ("simplify again", simplify),
 )

@@ -11,13 +11,14 @@ import time
 from pathlib import Path
 from typing import TextIO
 
-from . import fitting
+from . import compiled, fitting
 from .context import Chapter, Context, duration
 
 __all__ = ["Chapter", "Context", "run"]
 
 CHAPTERS: list[Chapter] = [
     *fitting.CHAPTERS,
+    *compiled.CHAPTERS,
 ]
 
 

@@ -108,6 +108,8 @@ def timed(call: Callable[[], Result], budget: float = 0.1) -> tuple[Result, floa
 
 def duration(seconds: float) -> str:
     """Return a time in the unit that a person would choose."""
+    if seconds < 1e-6:
+        return f"{seconds * 1e9:.0f} ns"
     if seconds < 1e-3:
         return f"{seconds * 1e6:.0f} us"
     if seconds < 1:

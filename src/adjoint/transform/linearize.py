@@ -24,10 +24,15 @@ from ..graph.primitive import Jvp, Linear, Multilinear, Partials, Structural, Un
 
 # (node) -> (inputs, output): the values that rules may read, types where a value is not kept
 Look = Callable[[Node], tuple[Sequence[Any], Any]]
+# (nodes) -> the same, their walk being seen: what a derivative records gets their places
+Follow = Callable[[Sequence[Node]], Sequence[Node]]
 
 
-def kept_values(since: int, handle: Callable[[Node, Any], Any]) -> Look:
-    """How a differentiation that began at serial `since` reads a recorded trace.
+def kept_values(
+    since: int, handle: Callable[[Node, Any], Any], follow: Follow | None = None
+) -> Look:
+    """How a differentiation that began at serial `since` reads a recorded trace; `follow` sees the
+    walks over the graphs that are called in it.
 
     A value that depends on an older variable is wrapped by `handle`, so that an outer derivative
     sees what is done with it. Where a value was not kept (no rule reads it) its node stands for its
@@ -52,10 +57,11 @@ def kept_values(since: int, handle: Callable[[Node, Any], Any]) -> Look:
     def look(node: Node) -> tuple[Sequence[Any], Any]:
         return [read(x) for x in node.inputs], read(node)
 
+    look.follow = follow  # type: ignore[attr-defined]
     return look
 
 
-def environment_values(known: dict[Node, Any]) -> Look:
+def environment_values(known: dict[Node, Any], follow: Follow | None = None) -> Look:
     """How a walk reads a closed graph whose values are known."""
 
     def look(node: Node) -> tuple[Sequence[Any], Any]:
@@ -64,6 +70,7 @@ def environment_values(known: dict[Node, Any]) -> Look:
             output = tuple(item(output, i) for i in range(len(output.dtype)))
         return [known[x] for x in node.inputs], output
 
+    look.follow = follow  # type: ignore[attr-defined]
     return look
 
 
@@ -177,9 +184,10 @@ def push_custom(node: Node, tangents: list, look: Look) -> Any:
 def push_call(node: Node, tangents: list, look: Look) -> Any:
     inputs, _ = look(node)
     function: Function = node.parameters["function"]
-    known = all_values(function, inputs)
+    order, follow = followed(function, look)
+    known = all_values(function, inputs, order)
     inside = {x: t for x, t in zip(function.inputs, tangents, strict=True) if t is not None}
-    pushforward(function.order, inside, environment_values(known))
+    pushforward(order, inside, environment_values(known, follow))
     return tuple(inside.get(x) for x in function.outputs)
 
 
@@ -191,9 +199,24 @@ STRUCTURAL: dict[str, Callable] = {
 }
 
 
-def all_values(function: Function, inputs: Sequence[Any]) -> dict[Node, Any]:
-    """The value of every node of a closed graph."""
-    return dict(zip(function.order, function.environment(inputs, function.order), strict=True))
+def followed(function: Function, look: Look) -> tuple[Sequence[Node], Follow | None]:
+    """The nodes of a graph that is called, followed by whoever follows the caller's walk."""
+    follow = getattr(look, "follow", None)
+    return (function.order if follow is None else follow(function.order)), follow
+
+
+def all_values(
+    function: Function, inputs: Sequence[Any], order: Sequence[Node] | None = None
+) -> dict[Node, Any]:
+    """The value of every node of a closed graph; `order` are its nodes, followed."""
+    known: dict[Node, Any] = dict(zip(function.inputs, inputs, strict=True))
+    for node in function.order if order is None else order:
+        if node.primitive.name == "constant":
+            known[node] = node.parameters["value"]
+        elif node not in known:
+            given = tuple([known[x] for x in node.inputs])
+            known[node] = op.apply(node.primitive, given, node.parameters)
+    return known
 
 
 def is_complex(node: Node) -> bool:

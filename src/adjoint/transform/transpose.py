@@ -39,6 +39,7 @@ from .linearize import (
     all_values,
     convert,
     environment_values,
+    followed,
     is_complex,
     linear_part,
     undefined,
@@ -434,12 +435,13 @@ def pull_custom(node: Node, look: Look, cotangent: Any, sums: Cotangents) -> Non
 def pull_call(node: Node, look: Look, cotangent: Any, sums: Cotangents) -> None:
     inputs, _ = look(node)
     function: Function = node.parameters["function"]
-    known = all_values(function, inputs)
+    order, follow = followed(function, look)
+    known = all_values(function, inputs, order)
     inside = Cotangents()
     for result, c in zip(function.outputs, cotangent, strict=True):
         if c is not None and inside.wants(result):
             inside.add(result, c)
-    pullback(function.order, inside, environment_values(known), set(function.inputs))
+    pullback(order, inside, environment_values(known, follow), set(function.inputs))
     for x, part in zip(node.inputs, function.inputs, strict=True):
         if part in inside.known and sums.wants(x):
             sums.add(x, inside.known[part])

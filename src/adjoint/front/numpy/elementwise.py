@@ -18,7 +18,7 @@ from ...graph import op
 from ...graph.op import Traced
 from ..context import context
 from ..operands import functions, ufuncs
-from ..trace import RecordingTensor, Tensor, strengthened, unsupported
+from ..trace import RecordingTensor, Tensor, formed, strengthened, unsupported
 from .register import array_like, implements, refuse_options
 
 NoValue = np._NoValue  # type: ignore[attr-defined]
@@ -98,7 +98,8 @@ def where(condition: Any, x: Any = None, y: Any = None, /) -> Any:
         return functions[np.nonzero](condition)
     if x is None or y is None:
         raise ValueError("either both or neither of x and y should be given")
-    return op.select(as_mask(condition), array_like(x), array_like(y))
+    # An array without axes, as NumPy's.
+    return formed(op.select(as_mask(condition), array_like(x), array_like(y)), True)
 
 
 @implements(np.clip)

@@ -1,0 +1,1 @@
+"""From loop IR to machine code: LLVM IR as text, vector mathematics, object bytes."""

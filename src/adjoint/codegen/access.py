@@ -1,0 +1,560 @@
+"""Where values are: scopes of open loops, addresses of elements, vectors in memory.
+
+Enters: an emitter's instructions.  Leaves: lines in the scope of the outermost loop in which their
+operands are known.  This is the lower half of the emitter: what is done with the values is in
+`emit`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..loops.finish import partial_arrays
+from ..loops.ir import (
+    Array,
+    Constant,
+    Index,
+    Load,
+    Loop,
+    Place,
+    Program,
+    Size,
+    Update,
+    root,
+    walk,
+)
+from ..loops.levels import carried, unrolled
+from ..loops.text import arrays_of
+from .builder import Builder, Value
+from .operations import horizontal
+from .pairs import half_of, read_half
+from .targets import Target
+
+STACK_CELLS = 256  # elements up to which a scratch array of fixed size lives on the stack
+ALIGNMENT = 64  # bytes
+
+
+class Memory:
+    """Where an array's elements are."""
+
+    __slots__ = ("element", "kind", "lanes", "low", "pointer", "strides")
+
+    def __init__(
+        self, pointer: Value, kind: str, element: str, strides: list[Any], lanes: int
+    ) -> None:
+        self.pointer = pointer
+        self.kind = kind  # in registers
+        self.element = element  # in memory
+        self.strides = strides  # ints or values
+        self.lanes = lanes  # W where each element is a vector
+        self.low: Memory | None = None  # what rounding lost of the sums here
+
+
+class Scope:
+    """An open loop's lines."""
+
+    __slots__ = ("lines", "memo")
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.memo: dict[Any, Value] = {}
+
+
+class Access(Builder):
+    """An emitter's scopes and memory."""
+
+    def __init__(self, program: Program, target: Target, lanes: int) -> None:
+        super().__init__(target, lanes)
+        self.program = program
+        self.scopes = [Scope()]
+        self.allocations: list[str] = []
+        self.memories: dict[Array, Memory] = {}
+        self.values: dict[Any, Value] = {}
+        self.services: dict[str, Value] = {}
+        self.workspace: list[tuple[Size, tuple[Size, ...], int]] = []
+        self.last_of = last_uses(program.body)
+        self.rooms: dict[Array, tuple[Any, Value]] = {}  # of the outermost arrays in use
+        self.free: dict[Any, list[Value]] = {}  # rooms for others of that element and shape
+        self.offsets: list[Any] = [0]  # where each array in it starts, and where the next would
+        self.outlined: list[str] = []  # functions of blocks
+        self.types: dict[str, str] = {}  # of the names that a block may use
+        self.block_index: Value | None = None  # the number of the block
+        self.copies: Size = 1
+        self.labels = 0
+        self.in_lanes = False  # inside a lanes loop
+        self.lane_index: Index | None = None
+        self.seen: Value | None = None  # the lanes that count in this iteration
+        self.in_place: set[Array] = set()  # arrays that the lanes loop reads and writes
+        self.partial = partial_arrays(program.body) if lanes > 1 else {}
+        self.carried = carried(program.body, self.partial)
+        self.partial.update((x.array, "add") for x in self.carried)
+        self.carriers = set(self.carried.values())
+        self.widths: dict[Array, int] = {}  # the lanes of partial results, where more than W
+        for item in walk(program.body) if lanes > 1 else ():
+            if isinstance(item, Loop) and item.lanes and (k := unrolled(item, lanes)) > 1:
+                self.widths.update(
+                    (x.array, k * lanes)
+                    for x in walk(item.body)
+                    if isinstance(x, Update) and x.array in self.partial
+                )
+        self.status = Value(self, "%status", "ptr", 1)
+
+    def put(self, form: str, kind: str, lanes: int, operands: Sequence[Value]) -> Value:
+        """Write an instruction where its operands are known, or give the one that is there."""
+        depth = 0
+        for x in operands:
+            if x.depth > depth:
+                depth = x.depth
+        scope = self.scopes[depth]
+        key = form, kind, lanes
+        found = scope.memo.get(key)
+        if found is None:
+            found = self.write(form, kind, lanes, depth)
+            scope.memo[key] = found
+        return found
+
+    def write(self, form: str, kind: str, lanes: int, depth: int) -> Value:
+        """Write an instruction into a scope."""
+        self.count += 1
+        name = f"%t{self.count}"
+        self.scopes[depth].lines.append(f"  {name} = {form}")
+        found = Value(self, name, kind, lanes, depth)
+        if depth == 0:
+            self.types[name] = found.type
+        return found
+
+    def act(self, line: str) -> None:
+        """Write an instruction without a result at the current place."""
+        self.scopes[-1].lines.append("  " + line)
+
+    @property
+    def here(self) -> int:
+        """The depth of the innermost open loop."""
+        return len(self.scopes) - 1
+
+    def service(self, name: str) -> Value:
+        """The address of a function from outside."""
+        if name not in self.services:
+            self.services[name] = Value(self, f"%service{len(self.services)}", "ptr", 1)
+            self.types[self.services[name].text] = "ptr"
+        return self.services[name]
+
+    def number(self, size: Any) -> Any:
+        """A size or a bound: an int, or an i64 value."""
+        if isinstance(size, int):
+            return size
+        if isinstance(size, Constant):
+            return int(size.value)
+        return self.operand(size)
+
+    def operand(self, x: Any) -> Value:
+        """An operand's value; a lane index counts up along the lanes."""
+        if isinstance(x, Constant):
+            return self.constant(kind_of(x.dtype), x.value)
+        if x is self.lane_index and self.in_lanes:
+            base = self.values[x]
+            return self.add(base, self.counting("i64"))
+        return self.values[x]
+
+    def counting(self, kind: str, step: Any = 1) -> Value:
+        """0, step, 2 step, .. along the lanes."""
+        if isinstance(step, int):
+            inside = ", ".join(f"{kind} {k * step}" for k in range(self.lanes))
+            return Value(self, f"<{inside}>", kind, self.lanes)
+        return self.mul(self.counting(kind), step)
+
+    def scaled(self, x: Any, factor: Any) -> Any:
+        """A product of sizes: of ints, an int."""
+        if isinstance(x, int) and isinstance(factor, int):
+            return x * factor
+        if isinstance(x, int) and x == 1:
+            return factor
+        if isinstance(factor, int) and factor == 1:
+            return x
+        if (isinstance(x, int) and x == 0) or (isinstance(factor, int) and factor == 0):
+            return 0
+        return self.mul(x, factor)
+
+    def summed(self, a: Any, b: Any) -> Any:
+        """A sum of sizes."""
+        if isinstance(a, int) and isinstance(b, int):
+            return a + b
+        if isinstance(a, int) and a == 0:
+            return b
+        if isinstance(b, int) and b == 0:
+            return a
+        return self.add(a, b)
+
+    def memory(self, array: Array) -> Memory:
+        """Where an array is; one of another shape lies in its base."""
+        found = self.memories.get(array)
+        if found is None:
+            assert array.base is not None
+            base = self.memory(array.base)
+            found = self.memories[array] = Memory(
+                base.pointer, base.kind, base.element, self.strides(array, base.lanes), base.lanes
+            )
+            if base.low is not None:
+                found.low = Memory(
+                    base.low.pointer, base.kind, base.element, found.strides, base.lanes
+                )
+        return found
+
+    def strides(self, array: Array, lanes: int) -> list[Any]:
+        """The distance of neighbours along each axis, in elements."""
+        step: Any = lanes
+        found: list[Any] = []
+        for n in reversed(array.shape):
+            found.append(step)
+            step = self.scaled(self.number(n), step)
+        return found[::-1]
+
+    def offset(self, memory: Memory, places: Sequence[Place]) -> tuple[Any, Any, list[Value]]:
+        """Where an element is: a sum of scalars, the step along the lanes, offsets by lane."""
+        constant, along = 0, 0
+        terms: list[Any] = []
+        vectors: list[Value] = []
+        for place, stride in zip(places, memory.strides, strict=True):
+            part = self.scaled(self.number(place.offset), stride)
+            if isinstance(part, int):
+                constant += part
+            else:
+                terms.append(part)
+            for variable, coefficient in place.terms:
+                step = self.scaled(self.number(coefficient), stride)
+                value = self.values[variable]
+                if variable is self.lane_index and self.in_lanes:
+                    along = self.summed(along, step)
+                if value.lanes > 1:
+                    vectors.append(self.scaled(value, step))
+                else:
+                    terms.append(self.scaled(value, step))
+        total: Any = 0
+        for term in sorted(terms, key=lambda t: t.depth if isinstance(t, Value) else 0):
+            total = self.summed(total, term)
+        return (total, constant), along, vectors
+
+    def address(self, memory: Memory, total: tuple[Any, int]) -> Value:
+        """A pointer to an element."""
+        variable, constant = total
+        pointer = memory.pointer
+        if not (isinstance(variable, int) and variable == 0):
+            text = variable if isinstance(variable, int) else variable.text
+            operands = (pointer,) if isinstance(variable, int) else (pointer, variable)
+            pointer = self.put(
+                f"getelementptr {memory.element}, ptr {pointer.text}, i64 {text}",
+                "ptr", 1, operands,
+            )  # fmt: skip
+        if constant:
+            pointer = self.put(
+                f"getelementptr {memory.element}, ptr {pointer.text}, i64 {constant}",
+                "ptr", 1, (pointer,),
+            )  # fmt: skip
+        return pointer
+
+    def pointers(
+        self, memory: Memory, pointer: Value, along: Any, vectors: Sequence[Value]
+    ) -> Value:
+        """A pointer for each lane."""
+        offsets: Any = None
+        if not (isinstance(along, int) and along == 0):
+            offsets = self.counting("i64", along)
+        for v in (*vectors, *self.own_lane(memory)):
+            offsets = v if offsets is None else self.add(offsets, v)
+        return self.put(
+            f"getelementptr {memory.element}, ptr {pointer.text}, {offsets!r}",
+            "ptr", self.lanes, (pointer, offsets),
+        )  # fmt: skip
+
+    def own_lane(self, memory: Memory) -> tuple[Value, ...]:
+        """Where each lane finds its element, in an array that has the lanes as an axis."""
+        return (self.counting("i64"),) if self.is_wide(memory) else ()
+
+    def is_wide(self, memory: Memory) -> bool:
+        """Whether an access is to the lanes of an array that has them as an axis."""
+        return memory.lanes > 1
+
+    def load(self, item: Load) -> Value:
+        """Read an element, or one for each lane."""
+        memory = self.memory(item.array)
+        found = self.fetch(memory, item)
+        if memory.low is not None:
+            return self.compensated(found, self.fetch(memory.low, item), item)
+        if self.is_wide(memory) and root(item.array) in self.partial:
+            return horizontal(self, self.partial[root(item.array)], item.array.dtype, found)
+        return found
+
+    def compensated(self, high: Value, low: Value, item: Load) -> Value:
+        """A sum with what rounding lost; partial results are summed up without new losses."""
+        if root(item.array) in self.partial:
+            while high.lanes > 1:
+                half = high.lanes // 2
+                high, lost = self.two_sum(self.part(high, 0, half), self.part(high, 1, half))
+                low = self.add(self.add(self.part(low, 0, half), self.part(low, 1, half)), lost)
+        return self.select(self.is_nan(low), high, self.add(high, low))
+
+    def two_sum(self, a: Value, b: Value) -> tuple[Value, Value]:
+        """a + b, and what rounding lost (no number, where it is infinite)."""
+        total = self.add(a, b)
+        other = self.sub(total, a)
+        return total, self.add(self.sub(a, self.sub(total, other)), self.sub(b, other))
+
+    def fetch(self, memory: Memory, item: Load) -> Value:
+        """Read from memory, without a look at what is to be done with it."""
+        total, along, vectors = self.offset(memory, item.places)
+        pointer = self.address(memory, total)
+        depth = self.here
+        if self.is_wide(memory) and not vectors and isinstance(along, int) and along == 0:
+            return self.read(memory, pointer, memory.lanes, depth)
+        is_plain = not self.is_wide(memory) and not vectors and isinstance(along, int)
+        if is_plain and along == 0:
+            return self.read(memory, pointer, 1, depth)
+        if is_plain and along == 1:
+            return self.read(memory, pointer, self.lanes, depth)
+        if is_plain and along == -1:
+            return self.backwards(self.read(memory, self.last(memory, pointer), self.lanes, depth))
+        half = half_of(item.array, item.places, along)
+        if half is not None and not vectors:
+            start = self.address(memory, (total[0], total[1] - half))
+            return self.register(memory, read_half(self, memory, start, half))
+        where = self.pointers(memory, pointer, along, vectors)
+        vector = f"<{self.lanes} x {memory.element}>"
+        name = f"llvm.masked.gather.v{self.lanes}{letter(memory.element)}.v{self.lanes}p0"
+        mask = f"<{self.lanes} x i1>"
+        self.declarations.add(
+            f"declare {vector} @{name}(<{self.lanes} x ptr>, i32, {mask}, {vector})"
+        )
+        found = self.write(
+            f"call {vector} @{name}({where!r}, i32 {size_of(memory.element)}, "
+            f"{mask} splat (i1 true), {vector} poison)",
+            memory.element, self.lanes, depth,
+        )  # fmt: skip
+        return self.register(memory, found)
+
+    def last(self, memory: Memory, pointer: Value) -> Value:
+        """The address of the last lane, where places go down."""
+        return self.put(
+            f"getelementptr {memory.element}, ptr {pointer.text}, i64 {1 - self.lanes}",
+            "ptr", 1, (pointer,),
+        )  # fmt: skip
+
+    def backwards(self, x: Value) -> Value:
+        """The lanes in the other order."""
+        order = ", ".join(f"i32 {k}" for k in reversed(range(self.lanes)))
+        return self.put(
+            f"shufflevector {x!r}, {x.type} poison, <{self.lanes} x i32> <{order}>",
+            x.kind, x.lanes, (x,),
+        )  # fmt: skip
+
+    def read(self, memory: Memory, pointer: Value, lanes: int, depth: int) -> Value:
+        """Load one element or a vector."""
+        kind = memory.element if lanes == 1 else f"<{lanes} x {memory.element}>"
+        aligned = self.alignment(memory, lanes)
+        found = self.write(
+            f"load {kind}, ptr {pointer.text}, align {aligned}", memory.element, lanes, depth
+        )
+        return self.register(memory, found)
+
+    def alignment(self, memory: Memory, lanes: int) -> int:
+        """What an element's address is a multiple of."""
+        return min(size_of(memory.element) * (lanes if memory.lanes > 1 else 1), ALIGNMENT)
+
+    def register(self, memory: Memory, value: Value) -> Value:
+        """A value as registers hold it: a boolean is one bit."""
+        return self.compare("ne", value, 0) if memory.kind == "i1" else value
+
+    def stored(self, memory: Memory, value: Value) -> Value:
+        """A value as memory holds it."""
+        return self.cast("zext", value, memory.element) if memory.kind == "i1" else value
+
+    def store(self, array: Array, places: Sequence[Place], value: Value) -> None:
+        """Write an element, or one for each lane; lanes that were seen keep what the first time
+        wrote, where the loop works in place."""
+        memory = self.memory(array)
+        if self.seen is not None and root(array) in self.in_place:
+            value = self.select(self.seen, value, self.load(Load(array, places)))
+        total, along, vectors = self.offset(memory, places)
+        pointer = self.address(memory, total)
+        value = self.stored(memory, value)
+        if self.is_wide(memory) and not vectors and isinstance(along, int) and along == 0:
+            value = self.splat(value, self.lanes)
+            aligned = self.alignment(memory, self.lanes)
+            self.act(f"store {value!r}, ptr {pointer.text}, align {aligned}")
+            return
+        size = size_of(memory.element)
+        is_plain = not self.is_wide(memory) and not vectors and isinstance(along, int)
+        if is_plain and along == 0:
+            self.act(f"store {value!r}, ptr {pointer.text}, align {size}")
+            return
+        value = self.splat(value, self.lanes)
+        if is_plain and along in (1, -1):
+            if along == -1:
+                value, pointer = self.backwards(value), self.last(memory, pointer)
+            self.act(f"store {value!r}, ptr {pointer.text}, align {size}")
+            return
+        where = self.pointers(memory, pointer, along, vectors)
+        name = f"llvm.masked.scatter.v{self.lanes}{letter(memory.element)}.v{self.lanes}p0"
+        mask = f"<{self.lanes} x i1>"
+        self.declarations.add(
+            f"declare void @{name}({value.type}, <{self.lanes} x ptr>, i32, {mask})"
+        )
+        self.act(f"call void @{name}({value!r}, {where!r}, i32 {size}, {mask} splat (i1 true))")
+
+    def room(self, array: Array, element: str, lanes: int) -> Value:
+        """Memory for an array: the stack for a small one, the workspace otherwise."""
+        cells = 1
+        for n in array.shape:
+            cells = cells * n if isinstance(n, int) and cells >= 0 else -1
+        if 0 <= cells <= STACK_CELLS:
+            self.count += 1
+            name = f"%stack{self.count}"
+            vector = element if lanes == 1 else f"<{lanes} x {element}>"
+            self.allocations.append(f"  {name} = alloca {vector}, i64 {max(cells, 1)}, align 64")
+            found = Value(
+                self, name, "ptr", 1, 0 if self.block_index is None else self.block_index.depth
+            )
+            if self.block_index is None:
+                self.types[name] = "ptr"
+            return found
+        is_outermost = self.here == 0
+        key = element, lanes, array.shape
+        if is_outermost and self.free.get(key):
+            found = self.free[key].pop()
+            self.rooms[array] = key, found
+            return found
+        number = len(self.workspace)
+        copies: Size = 1 if self.block_index is None else self.copies
+        self.workspace.append((copies, array.shape, size_of(element) * lanes))
+        size: Any = size_of(element) * lanes
+        for n in array.shape:
+            size = self.scaled(size, self.number(n))
+        if isinstance(size, int):
+            size = -(-size // ALIGNMENT) * ALIGNMENT
+        else:
+            size = self.integer("and", self.add(size, ALIGNMENT - 1), -ALIGNMENT)
+        start = self.offsets[number]
+        self.offsets.append(self.summed(start, self.scaled(size, self.number(copies))))
+        if self.block_index is not None:
+            start = self.summed(start, self.scaled(self.block_index, size))
+        text = start if isinstance(start, int) else start.text
+        operands = () if isinstance(start, int) else (start,)
+        found = self.put(f"getelementptr i8, ptr %workspace, i64 {text}", "ptr", 1, operands)
+        if is_outermost:
+            self.rooms[array] = key, found
+        return found
+
+    def fill(self, array: Array, value: Any, memory: Memory) -> None:
+        """Every element becomes a constant."""
+        constant = getattr(value, "value", value)
+        scalar = array.dtype.type(constant)
+        number = self.constant(memory.element, int(scalar) if memory.kind == "i1" else scalar)
+        count: Any = memory.lanes
+        for n in array.shape:
+            count = self.scaled(count, self.number(n))
+        on_stack = memory.pointer.text.startswith("%stack")
+        if on_stack and isinstance(count, int) and count <= STACK_CELLS * memory.lanes:
+            number = self.splat(number, memory.lanes)
+            size = self.alignment(memory, memory.lanes)
+            for k in range(count // memory.lanes):
+                pointer = self.address(memory, (0, k * memory.lanes))
+                self.act(f"store {number!r}, ptr {pointer.text}, align {size}")
+            return
+        if not any(np.asarray(scalar).tobytes()):
+            total = self.scaled(count, size_of(memory.element))
+            text = total if isinstance(total, int) else total.text
+            self.declarations.add("declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)")
+            start = memory.pointer.text
+            self.act(f"call void @llvm.memset.p0.i64(ptr {start}, i8 0, i64 {text}, i1 false)")
+            return
+
+        lanes = memory.lanes if memory.lanes > 1 else 1
+        number = self.splat(number, lanes)
+        aligned = size_of(memory.element) * lanes
+
+        def one(index: Value) -> None:
+            pointer = self.address(memory, (index, 0))
+            self.act(f"store {number!r}, ptr {pointer.text}, align {aligned}")
+
+        self.repeat(0, count, lanes, one)
+
+    def repeat(
+        self, begin: Any, end: Any, step: int, body: Callable[[Value], None], guard: bool = False
+    ) -> None:
+        """A counted loop that runs at least once; with `guard`, if at all.
+
+        The empty assembly hides that the index counts up: LLVM would spend most of its time on
+        looking for better ways to count (loop strength reduction), and finds none.
+        """
+        self.labels += 1
+        k = self.labels
+        self.scopes.append(Scope())
+        index = Value(self, f"%i{k}", "i64", 1, self.here)
+        body(index)
+        inner = self.scopes.pop().lines
+        first = begin if isinstance(begin, int) else begin.text
+        last = end if isinstance(end, int) else end.text
+        enter = f"  br label %P{k}"
+        if guard:
+            some = self.compare("slt", self.index_value(begin), end)
+            enter = f"  br i1 {some.text}, label %P{k}, label %X{k}"
+        self.scopes[-1].lines += [
+            enter,
+            f"P{k}:",
+            f"  br label %L{k}",
+            f"L{k}:",
+            f"  %h{k} = phi i64 [{first}, %P{k}], [%n{k}, %T{k}]",
+            f'  %i{k} = call i64 asm "", "=r,0"(i64 %h{k})',
+            *inner,
+            f"  br label %T{k}",
+            f"T{k}:",
+            f"  %n{k} = add nsw i64 %h{k}, {step}",
+            f"  %c{k} = icmp slt i64 %n{k}, {last}",
+            f"  br i1 %c{k}, label %L{k}, label %X{k}",
+            f"X{k}:",
+        ]
+
+    def index_value(self, x: Any) -> Value:
+        """A bound as a value."""
+        return self.constant("i64", x) if isinstance(x, int) else x
+
+
+def last_uses(body: Sequence[Any]) -> dict[int, list[Array]]:
+    """For each outermost item the scratch arrays that no later one uses."""
+    last: dict[Array, int] = {}
+    for position, item in enumerate(body):
+        for x in walk([item]):
+            for array in arrays_of(x):
+                last[root(array)] = position
+    found: dict[int, list[Array]] = {}
+    for array, position in last.items():
+        if array.role == "scratch":
+            found.setdefault(position, []).append(array)
+    return found
+
+
+def kind_of(dtype: np.dtype) -> str:
+    """LLVM's kind of a dtype in registers."""
+    if dtype.kind == "f":
+        return "double" if dtype.itemsize == 8 else "float"
+    return "i1" if dtype.kind == "b" else f"i{8 * dtype.itemsize}"
+
+
+def size_of(element: str) -> int:
+    """Bytes of an element in memory."""
+    return {"double": 8, "float": 4}.get(element) or int(element[1:]) // 8
+
+
+def bytes_of(kind: str) -> int:
+    """Bytes of a value of an LLVM type in a frame."""
+    if kind.startswith("<"):
+        lanes, element = kind[1:-1].split(" x ")
+        return max(1, int(lanes) * (1 if element == "i1" else bytes_of(element)))
+    return 8 if kind == "ptr" else max(1, size_of(kind) if kind != "i1" else 1)
+
+
+def letter(element: str) -> str:
+    """An intrinsic's suffix for an element."""
+    return {"double": "f64", "float": "f32"}.get(element, element)

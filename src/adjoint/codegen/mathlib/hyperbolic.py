@@ -1,0 +1,214 @@
+"""sinh, cosh, tanh, their inverses and the logistic function, as LLVM IR of any width.
+
+With x = n log(2) + r, the addition theorems turn sinh(x) and cosh(x) into powers of two and
+polynomials in r*r, without a division.  tanh(x) and the logistic function are quotients of
+exp(..) - 1 and the like, numerator and denominator each with a residual.
+
+The inverses take an integer n near x/log(2), and tanh((x - n log(2))/2) is a rational expression of
+what is given: (sinh x - sinh n log(2))/(cosh x + cosh n log(2)) for arcsinh and arccosh.  The rest
+is the polynomial of `log`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..builder import Builder, Value
+from . import coefficients as c
+from .exponential import LN2, LOG2_E, limits, reduced
+from .logarithm import LN2 as LN2_BELOW
+from .registry import function
+from .vectors import (
+    fast_two_sum,
+    format_of,
+    fraction_and_exponent,
+    highest,
+    inverse_power,
+    is_double,
+    lookup,
+    lowest,
+    nearest,
+    paired,
+    power_of_two,
+    quotient,
+    scale,
+    two_product,
+    two_sum,
+)
+
+
+def hyperbolic(b: Builder, x: Value, odd: bool) -> Value:
+    """sinh(|x|) where odd, else cosh(x)."""
+    x = limits(b, b.abs(x), (-1.0, -1.0), (710.6, 89.5))
+    n, k = nearest(b, x, LOG2_E)
+    first, second = LN2[x.kind]
+    high = b.fma(n, -first, x)
+    rest = n * -second
+    r = high + rest
+    z = r * r
+    double = is_double(x)
+    cosh = z * paired(b, z, z * z, c.COSH if double else c.COSH_SINGLE)  # cosh(r) - 1
+    sinh = b.fma(r * z, paired(b, z, z * z, c.SINH if double else c.SINH_SINGLE), rest)  # - high
+    inverse = inverse_power(b, k, x.kind, 2)
+    square = inverse * inverse  # 2**(4 - 2 n)
+    a = b.fma(square, -1 / 32, 0.5)  # sinh(n log 2)/2**n
+    d = b.fma(square, 1 / 32, 0.5)  # cosh(n log 2)/2**n
+    if not odd:
+        a, d = d, a
+    total = b.fma(d, high, a)
+    lost = b.fma(square, (-1 if odd else 1) / 32, 0.5 - a)  # half an ulp where n is 27, or 12
+    error = b.fma(d, high, a - total) + lost
+    return scale(b, total + (b.fma(d, sinh, a * cosh) + error), n, k)
+
+
+@function("sinh", ulp=1.0, ulp_single=1.0)
+def sinh(b: Builder, x: Value) -> Value:
+    """(exp(x) - exp(-x))/2."""
+    return b.copysign(hyperbolic(b, x, True), x)
+
+
+@function("cosh", ulp=1.0, ulp_single=1.0)
+def cosh(b: Builder, x: Value) -> Value:
+    """(exp(x) + exp(-x))/2."""
+    return hyperbolic(b, x, False)
+
+
+@function("tanh", ulp=1.0, ulp_single=1.0)
+def tanh(b: Builder, x: Value) -> Value:
+    """(exp(2 |x|) - 1)/(exp(2 |x|) + 1), both divided by the same power of two."""
+    if not is_double(x) and b.target.vector_bits == 512:
+        return tanh_by_table(b, x)
+    a = b.abs(x)
+    t = reduced(b, lowest(b, a + a, 44.0))
+    inverse = inverse_power(b, t.k, x.kind)
+    first, rest = fast_two_sum(1.0 - inverse, t.high)
+    high, low = fast_two_sum(first, rest + t.low)
+    inverse = inverse + inverse
+    divisor = high + inverse  # from the numerator: where that lost 2**-n, the quotient does not
+    swap = b.compare("olt", high, inverse)
+    big, small = b.select(swap, inverse, high), b.select(swap, high, inverse)
+    return b.copysign(quotient(b, high, low, divisor, (big - divisor) + small + low), x)
+
+
+def tanh_by_table(b: Builder, x: Value) -> Value:
+    """A polynomial for each quarter of an octave, its coefficients looked up in two registers."""
+    a = b.abs(x)
+    lowest_bits = 0x3E000000 - (1 << 21)  # of 1/8, a quarter of an octave less
+    index = b.bits(lowest(b, highest(b, a, 0.12), 11.0)) - lowest_bits
+    index = b.integer("lshr", index, 21)
+    row = lambda k: lookup(b, f"tanh.{k}", getattr(c, f"TANH_{k}"), index, x.kind)
+    h = lowest(b, a, 11.0) - row(0)
+    p = paired(b, h, h * h, [row(k) for k in range(2, 8)])
+    return b.copysign(b.fma(h, p, h) + row(1), x)
+
+
+@function("expit", ulp=1.0, ulp_single=1.0)
+def expit(b: Builder, x: Value) -> Value:
+    """1/(1 + exp(-x)): with E = exp(-|x|), 1/(1 + E) or E/(1 + E), which is scaled last."""
+    minus = highest(b, -b.abs(x), -746.0 if is_double(x) else -104.0)
+    t = reduced(b, minus)
+    one = b.constant(x.kind, 1.0)
+    high, low = fast_two_sum(one, t.high)
+    high, low = fast_two_sum(high, low + t.low)
+    divisor, rest = fast_two_sum(one, scale(b, high, t.n, t.k))
+    rest = rest + scale(b, low, t.n, t.k)
+    negative = b.compare("olt", x, 0.0)
+    y = quotient(b, b.select(negative, high, 1.0), b.select(negative, low, 0.0), divisor, rest)
+    return b.select(negative, scale(b, y, t.n, t.k), y)
+
+
+def from_tangent(b: Builder, n: Value, t: Value, rest: Any) -> Value:
+    """n log(2) + 2 atanh((t + rest)/2), |t| <= 2/5."""
+    first, second = LN2_BELOW[t.kind]
+    half = t * 0.5
+    z = half * half
+    p = paired(b, z, z * z, [v / 2 for v in (c.LOG if is_double(t) else c.ATANH_SINGLE)])
+    tail = b.fma(t * z, p, b.fma(n, second, rest))
+    total = b.fma(n, first, t)
+    error = b.fma(n, first, -total) + t
+    return total + (error + tail)
+
+
+def moved(b: Builder, x: Value) -> tuple[Value, Value, Value]:
+    """Large |x| divided by a power of two that keeps it large; that power's exponent; min(x, b)."""
+    limit, power, enough = (2.0**600, 540, 2.0**30) if is_double(x) else (2.0**90, 60, 2.0**15)
+    huge = b.compare("ogt", x, limit)
+    x = b.select(huge, x * 2.0**-power, x)
+    return x, b.select(huge, b.constant(x.kind, power), 0.0), lowest(b, x, enough)
+
+
+def steps(b: Builder, power: Value) -> tuple[Value, Value, Value]:
+    """n, sinh(n log(2)), cosh(n log(2)) with 2**n next to the power."""
+    _, n, _ = fraction_and_exponent(b, power)
+    form = format_of(power)
+    k = b.bits(n + form.magic) - form.magic_bits
+    up, down = power_of_two(b, k, power.kind, -1), inverse_power(b, k, power.kind, -1)
+    return n, up - down, up + down
+
+
+@function("arcsinh", ulp=0.7, ulp_single=1.0)
+def arcsinh(b: Builder, x: Value) -> Value:
+    """The inverse of sinh: with n next to its value over log(2), see the module."""
+    a, more, small = moved(b, b.abs(x))
+    square = b.fma(small, small, 1.0)
+    rest = b.fma(small, small, 1.0 - square)
+    root = b.sqrt(square)
+    rest = b.fma(-root, root, square) + rest  # 2 root times what the root lacks
+    root = b.select(b.compare("oeq", a, small), root, a)
+    n, sinh, cosh = steps(b, a + root)
+    above = a - sinh
+    above = above + above
+    below, error = fast_two_sum(cosh, root)
+    inverse = b.div(1.0, below)
+    t = above * inverse
+    error = b.fma(rest, inverse, error)
+    low = b.fma(-t, error, b.fma(-t, below, above)) * inverse
+    y = b.copysign(from_tangent(b, n + more, t, low), x)
+    return b.select(b.compare("oeq", b.abs(x), float("inf")), x, y)
+
+
+@function("arccosh", ulp=0.7, ulp_single=1.0)
+def arccosh(b: Builder, x: Value) -> Value:
+    """The inverse of cosh, 1 <= x."""
+    a, more, small = moved(b, x)
+    less, plus = small - 1.0, small + 1.0
+    square, rest = two_product(b, less, plus)
+    rest = b.fma(less, small - (plus - 1.0), rest)
+    root = b.sqrt(square)
+    rest = (b.fma(-root, root, square) + rest) * b.div(0.5, highest(b, root, 1e-30))
+    root = b.select(b.compare("oeq", a, small), root, a)
+    n, sinh, cosh = steps(b, a + root)
+    above = root - sinh
+    rest = (root - (above + sinh)) + rest
+    below, error = two_sum(cosh, a)
+    inverse = b.div(1.0, below)
+    above, rest = above + above, rest + rest
+    t = above * inverse
+    low = (b.fma(-t, error, b.fma(-t, below, above)) + rest) * inverse
+    y = from_tangent(b, n + more, t, low)
+    y = b.select(b.compare("oeq", x, float("inf")), x, y)
+    return b.select(b.compare("olt", x, 1.0), float("nan"), y)
+
+
+@function("arctanh", ulp=1.0, ulp_single=1.0)
+def arctanh(b: Builder, x: Value) -> Value:
+    """log((1 + x)/(1 - x))/2: with a power of two, q, next to that quotient of u and v, it is
+    log(q)/2 + atanh((u - q v)/(u + q v))."""
+    a = b.abs(x)
+    one = b.constant(x.kind, 1.0)
+    u, more = fast_two_sum(one, a)
+    v, less = fast_two_sum(one, -a)
+    m, n, _ = fraction_and_exponent(b, v)
+    n = b.select(b.compare("ogt", u, m * 1.5), 1.0 - n, -n)
+    form = format_of(x)
+    q = power_of_two(b, b.bits(n + form.magic) - form.magic_bits, x.kind)
+    above = b.fma(-q, v, u) + b.fma(-q, less, more)
+    below = b.fma(q, v, u)
+    error = b.fma(q, v, u - below) + b.fma(q, less, more)
+    inverse = b.div(1.0, below)
+    above = above + above
+    t = above * inverse
+    low = b.fma(-t, error, b.fma(-t, below, above)) * inverse
+    y = b.copysign(from_tangent(b, n, t, low) * 0.5, x)
+    y = b.select(b.compare("oeq", a, 1.0), b.copysign(b.constant(x.kind, float("inf")), x), y)
+    return b.select(b.compare("ogt", a, 1.0), float("nan"), y)

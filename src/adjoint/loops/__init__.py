@@ -1,0 +1,1 @@
+"""Programs as loops over array elements: the form that code is generated from."""

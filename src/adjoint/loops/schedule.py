@@ -1,0 +1,74 @@
+"""How loops run: which axis goes along the lanes of a vector.
+
+Enters: a plan.  Leaves: the class whose loop is marked `lanes`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from ..optimize.expression import Expression, is_gather
+from ..optimize.fuse import Class, Plan
+from ..optimize.statements import Statement
+
+
+def lane_class(plan: Plan, lanes: int) -> Class | None:
+    """The class that costs least as vectors: its work is divided by the lanes, times what the last
+    vector wastes, plus every access that is not to neighbours."""
+    candidates = [c for c in plan.classes if c.extent >= lanes and not is_sequential(plan, c)]
+    if not candidates:
+        return None
+
+    def score(c: Class) -> float:
+        total = 0.0
+        for s in plan.statements:
+            work = math.prod(s.domain) * (1 + len(s.reads))
+            if c not in s.classes.values():
+                total += work
+                continue
+            axis = next(q for q, k in s.classes.items() if k is c)
+            waste = math.ceil(c.extent / lanes) * lanes / c.extent
+            total += work / lanes * waste + strided(plan, s, axis)
+        return total
+
+    return min(candidates, key=lambda c: (score(c), c.rank))
+
+
+def is_sequential(plan: Plan, c: Class) -> bool:
+    """Whether an iteration needs the one before."""
+    return any(s.classes.get(q) is c for s in plan.statements for q in s.sequential)
+
+
+def strided(plan: Plan, s: Statement, axis: int) -> int:
+    """The elements that are not next to each other along a domain axis."""
+    found = 0
+    seen = set()
+    stack: list[tuple[Expression, int | None]] = [(s.value, axis)]
+    while stack:
+        x, at = stack.pop()
+        if (x, at) in seen:
+            continue
+        seen.add((x, at))
+        if x is not s.node and x in plan.selection.kept:
+            continue
+        if x.op in ("input", "table"):
+            if at is not None and not is_contiguous(x.shape, at):
+                found += x.size
+        elif x.op == "view":
+            places = [
+                p
+                for p, m in enumerate(x.attribute)
+                if not is_gather(m) and any(k == at for k, _ in m[0])
+            ]
+            stack.append((x.inputs[0], places[0] if places else None))
+        elif x.op in ("map", "place"):
+            stack.extend((a, at) for a in x.inputs)
+    if s.kind == "output" and not is_contiguous(s.domain, axis):
+        found += math.prod(s.domain)
+    return found
+
+
+def is_contiguous(shape: Sequence[int], axis: int) -> bool:
+    """Whether elements along an axis lie side by side, or in pairs side by side."""
+    return axis == len(shape) - 1 or (axis == len(shape) - 2 and shape[-1] == 2)

@@ -1,0 +1,290 @@
+"""Fusion: which statements share loops, and where values live between them.
+
+Enters: the statements of a segment.  Leaves: a `Plan`: a tree of loops over axis classes with the
+statements in it, and for each value the loops that it lives in.
+
+Axes that are read in step form *classes* (union-find over the axes of statements and leaves, the
+largest transfers first; a union that would give one statement the same class twice is refused, so
+that x[i] and x[j] stay apart).  In a gradient the batch axes of the forward and the backward part
+fall into one class: both share one loop, and the parameters' gradients are its accumulators.
+
+The tree is built level by level: the class with the least remaining work opens a loop, and every
+statement joins whose predecessors are done, or are in step within this loop.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from .expression import Expression, Expressions
+from .statements import Selection, Statement
+
+CACHED = 32768  # bytes that stay in the first cache
+RECOMPUTED = 8  # cost up to which a value is computed again rather than read from there
+RECOMPUTED_FAR = 14  # the same where it would be read from farther away
+
+
+class Class:
+    """Axes that run together."""
+
+    __slots__ = ("extent", "members", "rank")
+
+    def __init__(self, extent: int, member: Any) -> None:
+        self.extent = extent
+        self.members = {member}
+        self.rank = 0
+
+    def __repr__(self) -> str:
+        return f"<class {self.rank}: {self.extent}>"
+
+
+class Nest:
+    """A loop over a class, with statements and loops inside."""
+
+    __slots__ = ("items", "of", "statements")
+
+    def __init__(self, of: Class) -> None:
+        self.of = of
+        self.items: list[Any] = []
+        self.statements: list[Statement] = []
+
+
+class Plan:
+    """The loop tree of a segment."""
+
+    def __init__(self, selection: Selection) -> None:
+        self.selection = selection
+        self.statements = selection.statements
+        self.leaves: dict[tuple[Expression, int], Class] = {}
+        self.classes: list[Class] = []
+        find_classes(self)
+        order_classes(self)
+        self.items = Tree(self).build(self.statements, 0, ())
+        find_homes(self)
+
+
+def plan(graph: Expressions, outputs: Sequence[Expression]) -> Plan:
+    """Place all statements; give up those that are cheaper to compute again than to keep."""
+    dropped: frozenset[Expression] = frozenset()
+    while True:
+        found = Plan(Selection(graph, outputs, dropped))
+        readers: dict[Statement, list[Statement]] = {}
+        for r in found.statements:
+            for p, _ in r.reads:
+                readers.setdefault(p, []).append(r)
+        cheap = [s.node for s in found.statements if is_cheaper_again(found, s, readers)]
+        if not cheap:
+            return found
+        cheap.sort(key=lambda x: -x.number)
+        dropped = dropped | set(cheap[: 1 + len(cheap) // 4])
+
+
+def is_cheaper_again(plan: Plan, s: Statement, readers: dict[Statement, list[Statement]]) -> bool:
+    """Whether a buffered value should be computed where it is read."""
+    if s.kind != "value" or s.node in plan.selection.graph.barriers:
+        return False
+    if s.shared >= len(s.path):
+        return False
+    size = s.node.dtype.itemsize
+    size *= math.prod(
+        nest.of.extent for nest in s.path[s.shared :] if nest.of in s.classes.values()
+    )
+    size *= math.prod(n for q, n in enumerate(s.domain) if q not in s.classes)
+    own = {nest.of for nest in s.path}
+    hoisted = any(
+        len(r.path) > len(s.path) or {nest.of for nest in r.path} - own for r in readers.get(s, ())
+    )
+    return not hoisted and s.cost <= (RECOMPUTED if size <= CACHED else RECOMPUTED_FAR)
+
+
+# ------------------------------------------------------------------------------------------ classes
+
+
+def find_classes(plan: Plan) -> None:
+    """Unite the axes that are read in step."""
+    selection = plan.selection
+    parent: dict[Any, Class] = {}
+    forward: dict[Class, Class] = {}
+
+    def find(c: Class) -> Class:
+        while c in forward:
+            c = forward[c]
+        return c
+
+    for s in plan.statements:
+        for q, n in enumerate(s.domain):
+            if selection.is_loop(n):
+                parent[s, q] = Class(n, s)
+    edges: list[tuple[int, int, int, Statement, Any, tuple]] = []
+    for s in plan.statements:
+        reader = math.prod(s.domain)
+        for p, at in s.reads:
+            edges.append((p.node.size, 1, reader, s, p, at))
+        for x, at in s.leaves:
+            edges.append((x.size, 0, reader, s, x, at))
+            for q, n in enumerate(x.shape):
+                if selection.is_loop(n) and (x, q) not in parent:
+                    parent[x, q] = Class(n, x)
+    edges.sort(key=lambda e: (e[0], e[1], e[2]), reverse=True)
+    for _, is_statement, _, s, source, at in edges:
+        for j, q in enumerate(at):
+            other = source.own[j] if is_statement else j
+            if q is None or other is None:
+                continue
+            if (source, other) not in parent or (s, q) not in parent:
+                continue
+            a, b = find(parent[source, other]), find(parent[s, q])
+            if a is not b and a.extent == b.extent and not a.members & b.members:
+                b.members |= a.members
+                forward[a] = b
+    found: dict[Class, None] = {}
+    for key, c in parent.items():
+        root = find(c)
+        if isinstance(key[0], Statement):
+            key[0].classes[key[1]] = root
+            found[root] = None
+        else:
+            plan.leaves[key] = root
+    plan.classes = list(found)
+
+
+def order_classes(plan: Plan) -> None:
+    """The class with the fewest phases goes outermost (phases: the longest chain of reductions over
+    it before its last statement), then the one with most work, then the axis that comes first in
+    the largest array that is read."""
+
+    def phases(c: Class) -> int:
+        depth: dict[Statement, int] = {}
+        for s in plan.statements:
+            depth[s] = max(
+                [depth[p] + any(p.classes.get(q) is c for q in p.reduced) for p, _ in s.reads],
+                default=0,
+            )
+        return max(depth[s] for s in plan.statements if c in s.classes.values())
+
+    def work(c: Class) -> int:
+        return sum(math.prod(s.domain) for s in plan.statements if c in s.classes.values())
+
+    def position(c: Class) -> int:
+        axes = [(-x.size, axis) for (x, axis), found in plan.leaves.items() if found is c]
+        return min(axes, default=(0, 0))[1]
+
+    plan.classes.sort(key=lambda c: (phases(c), -work(c), position(c), -c.extent))
+    for rank, c in enumerate(plan.classes):
+        c.rank = rank
+    for s in plan.statements:
+        s.nest = sorted(set(s.classes.values()), key=lambda c: c.rank)
+
+
+# --------------------------------------------------------------------------------------------- tree
+
+
+def in_step(p: Statement, s: Statement, c: Class) -> bool:
+    """Whether every read of p by s is at the same place along a class, which p does not reduce."""
+    axis = next(q for q, k in p.classes.items() if k is c)
+    reader = next(q for q, k in s.classes.items() if k is c)
+    if axis in p.reduced:
+        return False
+    own = p.own.index(axis)
+    return all(at[own] == reader for r, at in s.reads if r is p)
+
+
+class Tree:
+    """Builds the loop tree."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+
+    def build(self, statements: list[Statement], depth: int, path: tuple) -> list[Any]:
+        """The items at one level, in order."""
+        here = set(statements)
+        group: dict[Statement, int] = {}
+        groups: list[Class] = []
+        left = list(statements)
+        before: dict[Statement, list[Statement]] = {
+            s: list(dict.fromkeys(p for p, _ in s.reads if p in here)) for s in statements
+        }
+
+        def opened(s: Statement) -> Class | None:
+            return s.nest[depth] if len(s.nest) > depth else None
+
+        def earliest(p: Statement, s: Statement) -> int:
+            c = opened(p)
+            if c is None:
+                return group[p]
+            return group[p] + (0 if c is opened(s) and in_step(p, s, c) else 1)
+
+        weight: dict[Class | None, int] = {}
+        for s in statements:
+            weight[opened(s)] = weight.get(opened(s), 0) + math.prod(s.domain)
+        while left:
+            for s in left:
+                if opened(s) is None and all(p in group for p in before[s]):
+                    group[s] = len(groups)
+            left = [s for s in left if s not in group]
+            ready = {opened(s) for s in left if all(p in group for p in before[s])}
+            ready.discard(None)
+            if not ready:
+                if left and not any(all(p in group for p in before[s]) for s in left):
+                    raise AssertionError("statements wait for each other")
+                continue
+            chosen = min(ready, key=lambda c: (weight[c], c.rank))  # type: ignore[union-attr]
+            number = len(groups)
+            groups.append(chosen)  # type: ignore[arg-type]
+            for s in left:
+                if opened(s) is chosen and all(
+                    p in group and earliest(p, s) <= number for p in before[s]
+                ):
+                    group[s] = number
+            left = [s for s in left if s not in group]
+        self.sink(statements, group, groups, opened, earliest)
+        items: list[Any] = []
+        for number in range(len(groups) + 1):
+            for s in statements:
+                if opened(s) is None and group[s] == number:
+                    s.path = path
+                    items.append(s)
+            inside = [s for s in statements if opened(s) is not None and group[s] == number]
+            if inside:
+                nest = Nest(groups[number])
+                nest.statements = inside
+                nest.items = self.build(inside, depth + 1, (*path, nest))
+                items.append(nest)
+        return items
+
+    def sink(self, statements: Any, group: Any, groups: Any, opened: Any, earliest: Any) -> None:
+        """Values go to where they are read first."""
+        reading: dict[Statement, list[Statement]] = {s: [] for s in statements}
+        for r in statements:
+            for p in dict.fromkeys(p for p, _ in r.reads):
+                if p in reading:
+                    reading[p].append(r)
+        for s in reversed(statements):
+            readers = reading[s]
+            if s.kind != "value" or not readers:
+                continue
+            if opened(s) is None:
+                group[s] = min(group[r] for r in readers)
+            else:
+                last = min(group[r] - (earliest(s, r) > group[s]) for r in readers)
+                candidates = range(group[s], max(last, group[s]) + 1)
+                group[s] = max(k for k in candidates if groups[k] is opened(s))
+
+
+def find_homes(plan: Plan) -> None:
+    """A value lives in the loops that it shares with all of its readers."""
+    for s in plan.statements:
+        s.home = len(s.path)
+        if s.kind in ("reduce", "scatter"):
+            reduced = {s.classes[q] for q in s.reduced if q in s.classes}
+            inside = [d for d, nest in enumerate(s.path) if nest.of in reduced]
+            s.home = min(inside, default=len(s.path))
+        s.shared = s.home
+    for r in plan.statements:
+        for p, _ in r.reads:
+            k = 0
+            while k < min(p.home, len(r.path)) and p.path[k] is r.path[k]:
+                k += 1
+            p.shared = min(p.shared, k)

@@ -1,0 +1,1 @@
+"""What compiled programs need while they run: buffers, the disk cache, threads, the native call."""
