@@ -65,8 +65,8 @@ class Scope:
 class Lowering:
     """Makes the loop IR of one plan."""
 
-    def __init__(self, plan: Plan, lane: Class | None) -> None:
-        self.plan, self.lane = plan, lane
+    def __init__(self, plan: Plan, lanes: Sequence[Class]) -> None:
+        self.plan, self.lanes = plan, frozenset(lanes)
         self.selection = plan.selection
         self.scopes = [Scope([], None)]
         self.indices: dict[Class, Index] = {}
@@ -470,7 +470,7 @@ class Lowering:
     def is_lane(self, s: Statement, k: int) -> bool:
         """Whether an axis of a result runs along the lanes."""
         q = s.own[k]
-        return self.lane is not None and q is not None and s.classes.get(q) is self.lane
+        return q is not None and s.classes.get(q) in self.lanes
 
     def kept_size(self, s: Statement, x: Expression, k: int) -> Size:
         """The size of an axis of a kept array."""
@@ -741,7 +741,7 @@ class Lowering:
             for q in range(len(s.domain))
             if q != axis and (q not in s.classes or s.classes[q] in inside)
         ]
-        return sorted(axes, key=lambda q: s.classes.get(q) is self.lane and self.lane is not None)
+        return sorted(axes, key=lambda q: s.classes.get(q) in self.lanes)
 
     def declare_states(self, nest: Nest) -> None:
         """The states of running reductions along this loop start before it."""
@@ -776,7 +776,7 @@ class Lowering:
 
     def loop(self, nest: Nest) -> None:
         """A loop over a class."""
-        made = Loop(self.extent(nest.of), lanes=nest.of is self.lane)
+        made = Loop(self.extent(nest.of), lanes=nest.of in self.lanes)
         before = self.indices.get(nest.of)
         self.indices[nest.of] = made.index
         self.scopes.append(Scope(made.body, nest))
@@ -787,7 +787,8 @@ class Lowering:
             self.indices[nest.of] = before
         else:
             del self.indices[nest.of]
-        self.scopes[-1].body.append(made)
+        if made.body:  # what is written where it was made leaves nothing to do
+            self.scopes[-1].body.append(made)
 
 
 def identity(name: str, dtype: np.dtype) -> Any:
@@ -803,12 +804,12 @@ def covers(x: Expression) -> bool:
 def lower(
     plan: Plan,
     inputs: Sequence[Expression],
-    lane: Class | None = None,
+    lanes: Sequence[Class] = (),
     watch: Callable[[str, Any], None] | None = None,
 ) -> Program:
     """The loop IR of a plan; `inputs` are the arguments under their own shapes, in order.
     `watch("lowering", ...)` sees which array is what."""
-    lowering = Lowering(plan, lane)
+    lowering = Lowering(plan, lanes)
     if watch is not None:
         watch("lowering", lowering)
     for x in inputs:

@@ -1,6 +1,6 @@
-"""How loops run: which axis goes along the lanes of a vector.
+"""How loops run: which axes go along the lanes of a vector.
 
-Enters: a plan.  Leaves: the class whose loop is marked `lanes`.
+Enters: a plan.  Leaves: the classes whose loops are marked `lanes`; no statement has two of them.
 """
 
 from __future__ import annotations
@@ -13,26 +13,35 @@ from ..optimize.fuse import Class, Plan
 from ..optimize.statements import Statement
 
 
-def lane_class(plan: Plan, lanes: int) -> Class | None:
-    """The class that costs least as vectors: its work is divided by the lanes, times what the last
-    vector wastes, plus every access that is not to neighbours."""
+def lane_classes(plan: Plan, lanes: int) -> tuple[Class, ...]:
+    """The class that costs least as vectors, then, among the statements without it, the next one:
+    the work of a statement is divided by the lanes, times what the last vector wastes, plus every
+    access that is not to neighbours."""
+    left = list(plan.statements)
     candidates = [c for c in plan.classes if c.extent >= lanes and not is_sequential(plan, c)]
-    if not candidates:
-        return None
+    found: list[Class] = []
+    while candidates:
+        best = min(candidates, key=lambda c: (score(plan, left, c, lanes), c.rank))
+        found.append(best)
+        beside = {c for s in plan.statements for c in s.nest if best in s.nest}
+        left = [s for s in left if best not in s.nest]
+        here = {c for s in left for c in s.nest}
+        candidates = [c for c in candidates if c in here and c not in beside]
+    return tuple(found)
 
-    def score(c: Class) -> float:
-        total = 0.0
-        for s in plan.statements:
-            work = math.prod(s.domain) * (1 + len(s.reads))
-            if c not in s.classes.values():
-                total += work
-                continue
-            axis = next(q for q, k in s.classes.items() if k is c)
-            waste = math.ceil(c.extent / lanes) * lanes / c.extent
-            total += work / lanes * waste + strided(plan, s, axis)
-        return total
 
-    return min(candidates, key=lambda c: (score(c), c.rank))
+def score(plan: Plan, statements: Sequence[Statement], c: Class, lanes: int) -> float:
+    """What statements cost where a class goes along the lanes."""
+    total = 0.0
+    for s in statements:
+        work = math.prod(s.domain) * (1 + len(s.reads))
+        if c not in s.classes.values():
+            total += work
+            continue
+        axis = next(q for q, k in s.classes.items() if k is c)
+        waste = math.ceil(c.extent / lanes) * lanes / c.extent
+        total += work / lanes * waste + strided(plan, s, axis)
+    return total
 
 
 def is_sequential(plan: Plan, c: Class) -> bool:

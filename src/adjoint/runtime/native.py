@@ -32,7 +32,7 @@ from ..loops.finish import finish
 from ..loops.ir import Loop, Program
 from ..loops.levels import levels
 from ..loops.lower import lower
-from ..loops.schedule import lane_class
+from ..loops.schedule import lane_classes
 from ..loops.share import is_chain, share, work
 from ..loops.text import text
 from ..optimize import routines  # noqa: F401  (what has a routine)
@@ -187,13 +187,14 @@ def planned(
     placed = plan(graph, flattened(graph, [image[x] for x in step.outputs]))
     watch("plan", placed)
     lanes = width(target, placed.selection.nodes)
-    lane = None
-    while lanes > 1 and lane is None:
-        lane = lane_class(placed, lanes)
-        lanes = lanes if lane is not None else lanes // 2
-    program = lower(placed, arguments, lane, watch)
+    along = lane_classes(placed, lanes)
+    while lanes > 1 and not along:
+        lanes //= 2
+        along = lane_classes(placed, lanes) if lanes > 1 else ()
+    program = lower(placed, arguments, along, watch)
     watch("lower", program)
-    if lane is not None and lane.extent >= 8 * lanes and program_work(program) > DOUBLED:
+    shortest = min([c.extent for c in along], default=0)
+    if shortest >= 8 * lanes and program_work(program) > DOUBLED:
         lanes *= 4 if is_chain(program) else 2
     return levels(finish(share(program, lanes)), lanes), lanes
 
