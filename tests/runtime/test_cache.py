@@ -672,6 +672,7 @@ def test_threads_at_once(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*fork.*:RuntimeWarning")  # JAX, where it is loaded, warns
 def test_a_fork(store: Cache) -> None:
     """Parent and child go on with one cache, and choose different names to write to."""
     store.put("object", "before", PAYLOAD)

@@ -344,6 +344,7 @@ def test_a_system_that_forbids_executable_memory(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*fork.*:RuntimeWarning")  # JAX, where it is loaded, warns
 def test_code_survives_a_fork() -> None:
     library = cpu.load(small(6))
     f = library.function("f", c_double, c_double)
