@@ -824,3 +824,14 @@ def test_a_processor_that_the_kernel_does_not_describe(monkeypatch: pytest.Monke
 
     monkeypatch.setattr("builtins.open", missing)
     assert cache.processor() == cache.host().fingerprint
+
+
+def test_what_is_not_there_is_made_once(store: Cache) -> None:
+    made: list[int] = []
+
+    def make() -> bytes:
+        made.append(1)
+        return PAYLOAD
+
+    assert store.obtain("object", "made", make) == store.obtain("object", "made", make) == PAYLOAD
+    assert made == [1]

@@ -38,6 +38,7 @@ import stat
 import sys
 import time
 import warnings
+from collections.abc import Callable
 from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
@@ -118,6 +119,14 @@ class Cache:
                 os.utime(path, follow_symlinks=os.utime not in os.supports_follow_symlinks)
             except (OSError, NotImplementedError):
                 pass
+        return payload
+
+    def obtain(self, kind: str, key: bytes | str, make: Callable[[], bytes]) -> bytes:
+        """The payload kept under a key, or the one that `make` makes, which is then kept."""
+        payload = self.get(kind, key)
+        if payload is None:
+            payload = make()
+            self.put(kind, key, payload)
         return payload
 
     def put(self, kind: str, key: bytes | str, payload: bytes) -> bool:

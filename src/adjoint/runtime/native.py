@@ -75,11 +75,7 @@ def code_of(key: bytes, make: Callable[[], bytes]) -> Code:
     with LOCK:
         found = CODES.get(key)
     if found is None:
-        data = default().get("object", key)
-        if data is None:
-            data = make()
-            default().put("object", key, data)
-        found = Code(cpu.load(data))
+        found = Code(cpu.load(default().obtain("object", key, make)))
         with LOCK:
             found = CODES.setdefault(key, found)
     return found
@@ -231,11 +227,7 @@ def library(written: str) -> Any:
     """A module of routines, loaded."""
     target = host()
     key = blake2b(f"{written}{target.fingerprint}".encode(), digest_size=24).digest()
-    data = default().get("object", key)
-    if data is None:
-        data = compile_object(written, target)
-        default().put("object", key, data)
-    return cpu.load(data)
+    return cpu.load(default().obtain("object", key, lambda: compile_object(written, target)))
 
 
 def address(service: str) -> int:

@@ -88,8 +88,4 @@ def make(
 def compile_or_find(text: str, target: Target) -> bytes:
     """Object bytes of a module, from the disk cache where it has them."""
     key = f"products\n{target.fingerprint}\n{text}"
-    code = default().get("object", key)
-    if code is None:
-        code = compile_object(text, target, LEVEL)
-        default().put("object", key, code)
-    return code
+    return default().obtain("object", key, lambda: compile_object(text, target, LEVEL))

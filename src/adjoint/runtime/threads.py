@@ -650,11 +650,7 @@ def wait_until_gone(team: list[threading.Thread]) -> None:
 def compile_or_find(text: str, target: Target) -> bytes:
     """Object bytes of a module, from the disk cache where it has them."""
     key = f"threads\n{target.fingerprint}\n{text}"
-    code = default().get("object", key)
-    if code is None:
-        code = compile_object(text, target)
-        default().put("object", key, code)
-    return code
+    return default().obtain("object", key, lambda: compile_object(text, target))
 
 
 def processors() -> int:
