@@ -24,15 +24,15 @@ FLOORS = {
     },
     3: {
         "transform": "linearize transpose batch",
-        "optimize": "simplify inline pipeline expression express routines segments"
+        "optimize": "simplify inline pipeline expression literal express routines segments"
         " complex_formulas parts statements fuse",
     },
-    4: {"loops": "ir text lanes verify interpret lower schedule share finish levels"},
+    4: {"loops": "ir text lanes verify interpret lower schedule share rare finish levels"},
     5: {
         "codegen": "targets builder compile mathlib/ operations/ pairs lines sort"
         " linear routines access emit timed gemm"
     },
-    6: {"runtime": "cache cpu threads products entry/ plans native stages callback"},
+    6: {"runtime": "ahead cache cpu threads products entry/ plans native stages callback"},
     7: {
         "front": "context operands trace batch differentiate program record arguments compiled"
         " custom numpy/ linalg special random explain/"

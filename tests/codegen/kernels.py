@@ -75,7 +75,7 @@ class Kernel:
         )
         self.text = text
         binding = llvm()
-        machine = target_machine.__wrapped__(target, 2)  # the engine owns it from here on
+        machine = target_machine(target, 2)  # the engine owns it from here on
         self.engine = binding.create_mcjit_compiler(binding.parse_assembly(""), machine)
         code = binding.ObjectFileRef.from_data(compile_object(text, target))
         self.engine.add_object_file(code)

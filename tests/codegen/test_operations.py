@@ -133,7 +133,7 @@ class Kernels:
         found, more = definitions(functions, words or target, lambda name: inline)
         text = "\n".join([*sorted(declarations | more), *found, *texts])
         binding = llvm()
-        machine = target_machine.__wrapped__(target, 1)  # the engine owns it from here on
+        machine = target_machine(target, 1)  # the engine owns it from here on
         self.engine = binding.create_mcjit_compiler(binding.parse_assembly(""), machine)
         code = binding.ObjectFileRef.from_data(compile_object(text, target, 1))
         self.engine.add_object_file(code)

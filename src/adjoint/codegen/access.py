@@ -28,11 +28,12 @@ from ..loops.ir import (
 )
 from ..loops.levels import carried, unrolled
 from ..loops.text import arrays_of
-from .builder import Builder, Value
+from .builder import Builder, Value, suffix
 from .operations import horizontal
 from .pairs import half_of, read_half
 from .targets import Target
 
+SEVERAL = 2  # elements on the stack that are set to zero one by one
 STACK_CELLS = 256  # elements up to which a scratch array of fixed size lives on the stack
 ALIGNMENT = 64  # bytes
 
@@ -63,6 +64,34 @@ class Scope:
         self.memo: dict[Any, Value] = {}
 
 
+def two_sum(builder: Builder, a: Value, b: Value) -> tuple[Value, Value]:
+    """a + b, and what rounding lost (no number, where it is infinite)."""
+    total = builder.add(a, b)
+    other = builder.sub(total, a)
+    lost = builder.add(builder.sub(a, builder.sub(total, other)), builder.sub(b, other))
+    return total, lost
+
+
+def sum_name(kind: str, lanes: int) -> str:
+    """The name of the function that adds up so many lanes."""
+    return f"sum.v{lanes}{letter(kind)}"
+
+
+def sum_of_lanes(target: Target, kind: str, lanes: int, calls: int) -> str:
+    """The function that adds up a vector, and what rounding lost in a second one, exactly."""
+    builder = Builder(target, lanes)
+    high, low = Value(builder, "%high", kind, lanes), Value(builder, "%low", kind, lanes)
+    head = f"define internal {kind} @{sum_name(kind, lanes)}({high!r}, {low!r})"
+    while high.lanes > 1:
+        half = high.lanes // 2
+        high, lost = two_sum(builder, builder.part(high, 0, half), builder.part(high, 1, half))
+        left = builder.add(builder.part(low, 0, half), builder.part(low, 1, half))
+        low = builder.add(left, lost)
+    total = builder.select(builder.is_nan(low), high, builder.add(high, low))
+    how = "alwaysinline" if calls == 1 else "noinline"
+    return "\n".join([f"{head} {how} {{", "entry:", *builder.lines, f"  ret {total!r}", "}"])
+
+
 class Access(Builder):
     """An emitter's scopes and memory."""
 
@@ -80,11 +109,13 @@ class Access(Builder):
         self.free: dict[Any, list[Value]] = {}  # rooms for others of that element and shape
         self.offsets: list[Any] = [0]  # where each array in it starts, and where the next would
         self.outlined: list[str] = []  # functions of blocks
+        self.sums: dict[tuple[str, int], int] = {}  # of lanes, compensated: how many calls
         self.types: dict[str, str] = {}  # of the names that a block may use
         self.block_index: Value | None = None  # the number of the block
         self.copies: Size = 1
         self.labels = 0
         self.in_lanes = False  # inside a lanes loop
+        self.is_rare = False  # inside a loop with little to do
         self.lane_index: Index | None = None
         self.seen: Value | None = None  # the lanes that count in this iteration
         self.in_place: set[Array] = set()  # arrays that the lanes loop reads and writes
@@ -125,6 +156,19 @@ class Access(Builder):
         if depth == 0:
             self.types[name] = found.type
         return found
+
+    def function(self, name: str, *values: Any, results: int = 1) -> Value:
+        """Call a mathematical function; that for vectors, for a number where little is done."""
+        if not self.is_rare or results > 1:
+            return super().function(name, *values, results=results)
+        operands = self.together(*values)
+        if operands[0].lanes == 1 < self.lanes:
+            wide = [self.splat(x, self.lanes) for x in operands]
+            return self.part(self.function(name, *wide), 0, 1)
+        self.functions[name, operands[0].kind, operands[0].lanes] = None
+        x = operands[0]
+        called = f"@math.{name}.{suffix(x)}({', '.join(map(repr, operands))})"
+        return self.put(f"call {x.type} {called} noinline", x.kind, x.lanes, tuple(operands))
 
     def act(self, line: str) -> None:
         """Write an instruction without a result at the current place."""
@@ -289,18 +333,21 @@ class Access(Builder):
 
     def compensated(self, high: Value, low: Value, item: Load) -> Value:
         """A sum with what rounding lost; partial results are summed up without new losses."""
-        if root(item.array) in self.partial:
-            while high.lanes > 1:
-                half = high.lanes // 2
-                high, lost = self.two_sum(self.part(high, 0, half), self.part(high, 1, half))
-                low = self.add(self.add(self.part(low, 0, half), self.part(low, 1, half)), lost)
+        if root(item.array) in self.partial and high.lanes > 1:
+            key = high.kind, high.lanes
+            self.sums[key] = self.sums.get(key, 0) + 1
+            return self.put(
+                f"call {high.kind} @{sum_name(*key)}({high!r}, {low!r})", high.kind, 1, (high, low)
+            )
         return self.select(self.is_nan(low), high, self.add(high, low))
+
+    def sums_of_lanes(self) -> list[str]:
+        """The functions that add up partial results with what rounding lost."""
+        return [sum_of_lanes(self.target, *key, count) for key, count in self.sums.items()]
 
     def two_sum(self, a: Value, b: Value) -> tuple[Value, Value]:
         """a + b, and what rounding lost (no number, where it is infinite)."""
-        total = self.add(a, b)
-        other = self.sub(total, a)
-        return total, self.add(self.sub(a, self.sub(total, other)), self.sub(b, other))
+        return two_sum(self, a, b)
 
     def fetch(self, memory: Memory, item: Load) -> Value:
         """Read from memory, without a look at what is to be done with it."""
@@ -455,14 +502,16 @@ class Access(Builder):
         for n in array.shape:
             count = self.scaled(count, self.number(n))
         on_stack = memory.pointer.text.startswith("%stack")
-        if on_stack and isinstance(count, int) and count <= STACK_CELLS * memory.lanes:
+        is_few = isinstance(count, int) and count <= STACK_CELLS * memory.lanes
+        is_zero = not any(np.asarray(scalar).tobytes())
+        if on_stack and is_few and not (is_zero and count > SEVERAL * memory.lanes):
             number = self.splat(number, memory.lanes)
             size = self.alignment(memory, memory.lanes)
             for k in range(count // memory.lanes):
                 pointer = self.address(memory, (0, k * memory.lanes))
                 self.act(f"store {number!r}, ptr {pointer.text}, align {size}")
             return
-        if not any(np.asarray(scalar).tobytes()):
+        if is_zero:
             total = self.scaled(count, size_of(memory.element))
             text = total if isinstance(total, int) else total.text
             self.declarations.add("declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)")

@@ -8,6 +8,7 @@ pipeline takes.
 
 from __future__ import annotations
 
+import ctypes
 from typing import Any
 
 from .targets import Target, llvm
@@ -20,7 +21,7 @@ def compile_object(text: str, target: Target, level: int = LEVEL) -> bytes:
 
     Raises `RuntimeError` with LLVM's message where the text is no valid module.
     """
-    return target.machine(level).emit_object(prepared(text, target, level))
+    return emitted(prepared(text, target, level), target.machine(level))
 
 
 def assembly(text: str, target: Target, level: int = LEVEL) -> str:
@@ -28,10 +29,31 @@ def assembly(text: str, target: Target, level: int = LEVEL) -> str:
     return target.machine(level).emit_assembly(prepared(text, target, level))
 
 
+def emitted(module: Any, machine: Any) -> bytes:
+    """The object bytes of a module in a context of its own.
+
+    llvmlite lets one thread at a time into LLVM, which is asked here without its lock: LLVM itself
+    allows a module in each thread, as long as each has its own context and target machine.
+    """
+    ffi = llvm().ffi
+    emit = ffi.lib.LLVMPY_TargetMachineEmitToMemory
+    if not hasattr(emit, "_cfn"):
+        return machine.emit_object(module)
+    with ffi.OutputString() as error:
+        memory = emit._cfn(machine, module, 1, error)
+        if not memory:
+            raise RuntimeError(str(error))
+    try:
+        start, size = ffi.lib.LLVMPY_GetBufferStart(memory), ffi.lib.LLVMPY_GetBufferSize(memory)
+        return ctypes.string_at(start, size)
+    finally:
+        ffi.lib.LLVMPY_DisposeMemoryBuffer(memory)
+
+
 def prepared(text: str, target: Target, level: int) -> Any:
     """The module as LLVM's code generator gets it."""
     binding = llvm()
-    module = binding.parse_assembly(text)
+    module = binding.parse_assembly(text, binding.create_context())
     machine = target.machine(level)
     options = binding.create_pipeline_tuning_options(speed_level=0)
     options.loop_vectorization = options.slp_vectorization = options.loop_unrolling = False

@@ -240,7 +240,9 @@ class Emitter(Access):
             elif isinstance(item, Scratch):
                 self.scratch(item)
             elif isinstance(item, Loop):
+                around, self.is_rare = self.is_rare, item.rare
                 self.loop(item)
+                self.is_rare = around
             elif isinstance(item, Product):
                 self.product(item)
             elif isinstance(item, Routine):
@@ -498,6 +500,7 @@ def emit_program(
     lines = [
         *sorted(e.declarations | more),
         *texts,
+        *e.sums_of_lanes(),
         *e.outlined,
         f"define internal i64 @body({head}) noinline {{",
         "entry:",

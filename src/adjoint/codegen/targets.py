@@ -7,6 +7,7 @@ machine.  Its `fingerprint` belongs to the key of everything that is compiled.
 
 from __future__ import annotations
 
+import threading
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -30,13 +31,26 @@ class Target(NamedTuple):
         return "|".join(map(str, self))
 
     def machine(self, level: int = 2) -> Any:
-        """LLVM's target machine (`level`: effort of its code generator, 0 to 3)."""
-        return target_machine(self, level)
+        """LLVM's target machine (`level`: effort of its code generator, 0 to 3): this thread's own,
+        for a target machine compiles one module at a time."""
+        machines = MACHINES.found
+        if (self, level) not in machines:
+            machines[self, level] = target_machine(self, level)
+        return machines[self, level]
 
 
-@lru_cache(maxsize=16)
+class Machines(threading.local):
+    """A thread's target machines, by target and level."""
+
+    def __init__(self) -> None:
+        self.found: dict[tuple[Target, int], Any] = {}
+
+
+MACHINES = Machines()
+
+
 def target_machine(target: Target, level: int) -> Any:
-    """One target machine for each target and level."""
+    """A new target machine."""
     binding = llvm()
     return binding.Target.from_triple(target.triple).create_target_machine(
         cpu=target.cpu, features=target.features, opt=level, reloc="pic", codemodel="default"

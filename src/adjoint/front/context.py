@@ -42,21 +42,19 @@ oldest = [NEVER]
 lock = threading.Lock()
 
 
-# A recording makes many small objects and no cycles.  Python's collector would walk over all of
-# them again and again, and find nothing: while one runs it looks less often.
+# A recording, and the way of a program to machine code, make many small objects and no cycles.
+# Python's collector would walk over all of them again and again, and find nothing: while one runs
+# it looks less often.
 YOUNG = 100_000  # objects made until the collector looks
 thresholds: list[tuple[int, ...]] = []  # the user's, while they are exchanged
+making = [0]  # how many are running, in all threads
 
 
 def begin() -> int:
     """An outermost differentiation begins; gives its number."""
     serial = next_serial()
     with lock:
-        if not running:
-            first, *others = gc.get_threshold()
-            if 0 < first < YOUNG:
-                thresholds.append((first, *others))
-                gc.set_threshold(YOUNG, *others)
+        collect_less()
         running.add(serial)
         oldest[0] = min(running)
     return serial
@@ -65,12 +63,41 @@ def begin() -> int:
 def end(serial: int) -> None:
     """An outermost differentiation has ended."""
     with lock:
-        running.discard(serial)
+        if serial in running:
+            running.discard(serial)
+            collect_as_before()
         oldest[0] = min(running, default=NEVER)
-        if not running and thresholds:
-            before = thresholds.pop()
-            if gc.get_threshold()[0] == YOUNG:  # nobody else has set it meanwhile
-                gc.set_threshold(*before)
+
+
+def collect_less() -> None:
+    """One more wants the collector to look less often (under the lock)."""
+    making[0] += 1
+    if making[0] == 1:
+        first, *others = gc.get_threshold()
+        if 0 < first < YOUNG:
+            thresholds.append((first, *others))
+            gc.set_threshold(YOUNG, *others)
+
+
+def collect_as_before() -> None:
+    """One fewer (under the lock)."""
+    making[0] -= 1
+    if not making[0] and thresholds:
+        before = thresholds.pop()
+        if gc.get_threshold()[0] == YOUNG:  # nobody else has set it meanwhile
+            gc.set_threshold(*before)
+
+
+@contextmanager
+def making_program() -> Iterator[None]:
+    """While a program is recorded and compiled."""
+    with lock:
+        collect_less()
+    try:
+        yield
+    finally:
+        with lock:
+            collect_as_before()
 
 
 def explained(error: ValueError) -> TracingError | None:
@@ -186,15 +213,23 @@ def fingerprint(value: Any) -> Any:
     all else."""
     if not isinstance(value, np.ndarray) or value.dtype.kind not in "biufc":
         return None
+    value = unspread(value)
     if value.nbytes <= COPIED:
         return value.copy()
     return blake2b(np.ascontiguousarray(value).view(np.uint8).data).digest()
 
 
+def unspread(value: np.ndarray) -> np.ndarray:
+    """An array without its repetitions: one place along each axis that was broadcast."""
+    if 0 not in value.strides or not value.size:
+        return value
+    return value[tuple([slice(None) if step else slice(1) for step in value.strides])]
+
+
 def has_content(value: Any, content: Any) -> bool:
     """Whether a value still has the content of this fingerprint."""
     if isinstance(content, np.ndarray):
-        return same_bits(value, content)
+        return same_bits(unspread(value), content)
     return content is None or fingerprint(value) == content
 
 

@@ -24,7 +24,13 @@ from ..graph.rewrite import substitute
 from ..runtime.callback import SIGNATURES, callback, misfit
 from ..runtime.native import Executable, Native, cut
 from ..runtime.stages import program_text, step_names, step_reason
-from .context import fingerprint, has_content, recording_level, recording_program
+from .context import (
+    fingerprint,
+    has_content,
+    making_program,
+    recording_level,
+    recording_program,
+)
 from .trace import RecordingTensor, formed, is_stand_in, plain_value, settled
 
 COSTLY = 256  # elements of an example from which nothing is computed with it
@@ -104,7 +110,7 @@ class Recording:
             for node, content in known.versions:
                 if not isinstance(content, np.ndarray):
                     raise written(known.value)
-                found[node] = content
+                found[node] = np.broadcast_to(content, node.shape)
         return found
 
     def own(self) -> set[int]:
@@ -200,7 +206,8 @@ class Program:
     def made(self) -> Executable:
         """What runs: made when it is first needed."""
         if self.executable is None:
-            self.executable = Executable(self.function)
+            with making_program():
+                self.executable = Executable(self.function)
         return self.executable
 
     def run(self, inputs: Sequence[Any]) -> list[Any]:
@@ -333,7 +340,7 @@ def record_program(
     """Record a function of a list of leaves that gives (output leaves, structure)."""
     recording = Recording()
     try:
-        with recording_program(recording):
+        with making_program(), recording_program(recording):
             inputs = [recording.input(x) for x in leaves]
             outputs, structure = function(list(inputs))
     finally:

@@ -53,9 +53,7 @@ def finished(body: Sequence[Any], wanted: set[Array]) -> list[Any]:
     made: list[Any] = []
     for k, item in enumerate(body):
         if isinstance(item, Loop):
-            inner = Loop(item.end, finished(item.body, wanted), item.begin, item.lanes, item.blocks)
-            inner.index = item.index
-            item = inner
+            item = item.again(finished(item.body, wanted))
         made.append(reading(item, plain) if plain else item)
         for a in [a for a in mine if last[a] == k]:
             plain[a] = Array(a.shape, a.dtype, "scratch")

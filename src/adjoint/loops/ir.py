@@ -275,10 +275,12 @@ class Loop:
 
     `blocks`: iterations may run on several threads: none reads or writes what another one writes.
 
-    A loop has one mark at most; inside a `lanes` loop none has any.
+    A loop has one of these marks at most; inside a `lanes` loop none has any.
+
+    `rare`: it has little to do, so that code is to be short rather than fast.
     """
 
-    __slots__ = ("begin", "blocks", "body", "end", "index", "lanes")
+    __slots__ = ("begin", "blocks", "body", "end", "index", "lanes", "rare")
 
     def __init__(
         self,
@@ -287,6 +289,7 @@ class Loop:
         begin: Any = 0,
         lanes: bool = False,
         blocks: bool = False,
+        rare: bool = False,
     ) -> None:
         self.index = Index()
         self.begin = begin
@@ -294,6 +297,13 @@ class Loop:
         self.body: list[Any] = body if body is not None else []
         self.lanes = lanes
         self.blocks = blocks
+        self.rare = rare
+
+    def again(self, body: list[Any]) -> Loop:
+        """The same loop with another body."""
+        made = Loop(self.end, body, self.begin, self.lanes, self.blocks, self.rare)
+        made.index = self.index
+        return made
 
 
 class Program:

@@ -63,7 +63,7 @@ PLAIN = DEAR - {"sqrt"}  # operations of many instructions
 def unrolled(loop: Loop, lanes: int) -> int:
     """How many vectors of iterations a lanes loop takes at once: several where it does little, so
     that their accumulators do not wait for one another."""
-    if isinstance(loop.end, int) and isinstance(loop.begin, int):
+    if loop.rare or (isinstance(loop.end, int) and isinstance(loop.begin, int)):
         return 1
     facts = lanes_of(loop)
     compensated = {x.array for x in walk(loop.body) if isinstance(x, Scratch) and x.compensated}
@@ -322,10 +322,7 @@ class Levels:
         made: list[Any] = []
         for item in body:
             if isinstance(item, Loop):
-                inner = Loop(
-                    item.end, self.stripped(item.body), item.begin, item.lanes, item.blocks
-                )
-                inner.index = item.index
+                inner = item.again(self.stripped(item.body))
                 self.known[inner] = self.trips(item)
                 if item in self.chosen:
                     made += self.in_strips(inner, item, self.chosen[item])
@@ -339,7 +336,7 @@ class Levels:
         begin, end = loop.begin, loop.end
         size: Any = Constant(strips.size, INDEX) if strips.is_fixed else Symbol(strips.size)
         before, count = strip_count(begin, end, size)
-        outer = Loop(count)
+        outer = Loop(count, rare=loop.rare)
         self.known[outer] = max(1, (self.trips(loop) + missing(strips.size)) // strips.size)
         self.known[inner] = min(self.trips(loop), strips.size)
         first: Any = Operation("mul", [outer.index, size], INDEX)
@@ -443,13 +440,16 @@ def flush(one: Accumulator, run: Array, kept: Sequence[int]) -> list[Any]:
             where[axis] = place
         return [found, Update(one.array, where, "add", found)]
 
-    return over(run.shape, add)
+    is_indexed = any(update.places[axis].terms for update, _ in one.updates for axis in kept)
+    return over(run.shape, add, 1 if is_indexed else FEW)
 
 
-def over(shape: Sequence[Any], body: Callable[[list[Place]], list[Any]]) -> list[Any]:
+def over(
+    shape: Sequence[Any], body: Callable[[list[Place]], list[Any]], few: int = FEW
+) -> list[Any]:
     """What is done to all elements of a shape: in loops, or one after the other if few."""
     sizes = [n for n in shape if isinstance(n, int)]
-    if len(sizes) == len(shape) and math.prod(sizes) <= FEW:
+    if len(sizes) == len(shape) and math.prod(sizes) <= few:
         cells = product(*[range(n) for n in sizes])
         return [x for at in cells for x in body([Place((), k) for k in at])]
     loops = [Loop(n) for n in shape]

@@ -8,6 +8,7 @@ place is not computed again while its loops are open.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -16,6 +17,7 @@ import numpy as np
 
 from ..optimize.expression import INDEX, Expression, is_gather
 from ..optimize.fuse import Class, Nest, Plan
+from ..optimize.literal import Cell, branch, is_true
 from ..optimize.statements import Statement
 from .ir import (
     Array,
@@ -81,9 +83,9 @@ class Lowering:
 
     # -------------------------------------------------------------------------------------- symbols
 
-    def extent(self, c: Class) -> Symbol:
+    def extent(self, c: Class) -> Size:
         """The size of a class."""
-        return self.symbol(c, c.extent)
+        return c.extent if c.is_fixed else self.symbol(c, c.extent)
 
     def symbol(self, key: Any, value: Any, dtype: Any = INDEX) -> Symbol:
         """The symbol of a size, an offset or a constant."""
@@ -214,6 +216,15 @@ class Lowering:
         waiting = [(x, at)]
         while waiting:
             y, here = waiting[-1]
+            taken = branch(y, cell_of(here)) if y.op == "map" else None
+            if taken is not None and (y is own or taken.op == "constant" or not self.is_read(y)):
+                found = self.known(taken, here)
+                if found is None:
+                    waiting.append((taken, here))
+                    continue
+                waiting.pop()
+                self.scopes[self.depths.get(found, 0)].memo[y, here] = found
+                continue
             if y.op == "map" and (y is own or not self.is_read(y)):
                 missing = [(a, here) for a in y.inputs if self.known(a, here) is None]
                 if missing:
@@ -260,7 +271,8 @@ class Lowering:
         if x.op == "view":
             return self.pull(x.inputs[0], self.through(x, at))
         if x.op in ("input", "table"):
-            return self.load(self.leaf(x), at)
+            answer = is_true(x, cell_of(at)) if x.op == "table" else None
+            return self.load(self.leaf(x), at) if answer is None else self.fixed(answer, bool)
         if x.op == "iota":
             return self.integer(at[0])
         if x.op == "place":
@@ -332,18 +344,21 @@ class Lowering:
         rest = iter(at)
         base: list[Any] = [None if p in axes else next(rest) for p in range(len(inner.shape))]
         values = []
-        for place in np.ndindex(*[inner.shape[k] for k in axes]):
+        for place in itertools.product(*[range(inner.shape[k]) for k in axes]):
             for k, j in zip(axes, place, strict=True):
                 base[k] = j
             values.append(self.pull(inner, tuple(base)))
         return self.combined(COMBINE[name], values, x.dtype)
 
-    def combined(self, combine: str, values: list[Any], dtype: np.dtype) -> Any:
-        """Several values combined: chains, then pairs of pairs."""
+    def combined(
+        self, combine: str, values: list[Any], dtype: np.dtype, starts: bool = True
+    ) -> Any:
+        """Several values combined: chains, then pairs of pairs.  A sum `starts` as 0.0, unless what
+        it is added to did."""
         chains = []
         products = any(isinstance(x, Operation) and x.name == "mul" for x in values)
         length = CHAIN if products or combine != "add" else SHORT_CHAIN
-        if combine == "add" and dtype.kind == "f":
+        if combine == "add" and dtype.kind == "f" and starts:
             values = [self.fixed(0.0, dtype), *values]  # as NumPy: a sum of -0.0 is 0.0
         for start in range(0, len(values), length):
             total = values[start]
@@ -562,7 +577,7 @@ class Lowering:
 
     def cells(self, s: Statement, axes: Sequence[int]) -> Iterator[dict[int, int]]:
         """All places along unrolled domain axes."""
-        for place in np.ndindex(*[s.domain[q] for q in axes]):
+        for place in itertools.product(*[range(s.domain[q]) for q in axes]):
             yield dict(zip(axes, place, strict=True))
 
     def unrolled(self, s: Statement) -> list[int]:
@@ -593,6 +608,8 @@ class Lowering:
             return
         for cell in self.cells(s, self.unrolled(s)):
             at = self.domain_at(s, cell)
+            if s.unread and tuple(cell.values()) in s.unread:
+                continue
             if s.kind == "reduce":
                 self.reduction(s, at)
             elif s.kind == "scatter":
@@ -627,7 +644,9 @@ class Lowering:
                 at[q] = j
             values.append(self.pull(s.value, tuple(at)))
         combine = COMBINE[s.node.attribute[0]]
-        value = self.combined(combine, values, s.node.dtype)
+        value = self.combined(combine, values, s.node.dtype, starts=False)
+        if changes_nothing(combine, value):
+            return
         own = [at[q] for q in s.own]  # type: ignore[index]
         self.append(Update(*self.kept_at(s, own), combine, value))
 
@@ -639,6 +658,8 @@ class Lowering:
             for q, j in cell.items():
                 at[q] = j
             value = self.pull(s.value, tuple(at))
+            if changes_nothing("add", value):
+                continue
             where: list[Where] = []
             for p, index in enumerate(s.node.inputs[1:]):
                 if index.op == "table" and all(isinstance(w, int) for w in at[:count]):
@@ -794,6 +815,17 @@ class Lowering:
 def identity(name: str, dtype: np.dtype) -> Any:
     """The value that changes nothing in a reduction."""
     return neutral(COMBINE[name], dtype)
+
+
+def cell_of(at: Sequence[Where]) -> Cell:
+    """The numbers among places; None for the others."""
+    return tuple([w if isinstance(w, int) else None for w in at])
+
+
+def changes_nothing(combine: str, value: Any) -> bool:
+    """Whether combining with a value leaves every accumulator as it is: a zero added (an
+    accumulator starts as 0.0, and never becomes -0.0)."""
+    return combine == "add" and isinstance(value, Constant) and value.value == 0
 
 
 def covers(x: Expression) -> bool:

@@ -18,7 +18,11 @@ def lane_classes(plan: Plan, lanes: int) -> tuple[Class, ...]:
     the work of a statement is divided by the lanes, times what the last vector wastes, plus every
     access that is not to neighbours."""
     left = list(plan.statements)
-    candidates = [c for c in plan.classes if c.extent >= lanes and not is_sequential(plan, c)]
+    candidates = [
+        c
+        for c in plan.classes
+        if c.extent >= lanes and not c.is_fixed and not is_sequential(plan, c)
+    ]
     found: list[Class] = []
     while candidates:
         best = min(candidates, key=lambda c: (score(plan, left, c, lanes), c.rank))

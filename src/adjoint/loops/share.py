@@ -82,7 +82,7 @@ class SizeTable:
 
 def shared(loop: Loop, lanes: int, sizes: SizeTable) -> list[Any] | None:
     """A loop in blocks, with what goes before and after; None where it is not worth it."""
-    if not isinstance(loop.end, Symbol) or loop.begin != 0:
+    if loop.rare or not isinstance(loop.end, Symbol) or loop.begin != 0:
         return None
     written = writes(loop)
     if not written.is_shareable:
@@ -213,9 +213,7 @@ def replaced(body: Sequence[Any], arrays: dict[Array, Array]) -> list[Any]:
         if isinstance(item, Update) and item.array in arrays:
             item = Update(arrays[item.array], item.places, item.combine, item.value)
         elif isinstance(item, Loop):
-            inner = Loop(item.end, replaced(item.body, arrays), item.begin, item.lanes, item.blocks)
-            inner.index = item.index
-            item = inner
+            item = item.again(replaced(item.body, arrays))
         made.append(item)
     return made
 

@@ -169,7 +169,7 @@ def line(item: Any, named: Mapping[Any, str]) -> str:
         mark = ", compensated" * item.compensated
         return f"scratch {declared(item.array, named)}{start}{mark}"
     if isinstance(item, Loop):
-        marks = ", lanes" * item.lanes + ", blocks" * item.blocks
+        marks = ", lanes" * item.lanes + ", blocks" * item.blocks + ", rare" * item.rare
         begin, end = operand(item.begin, named), operand(item.end, named)
         return f"for {name_of(item.index, named)} in range({begin}, {end}){marks}:"
     raise GraphError(f"a body holds {item!r}, which is no item of a program")

@@ -19,20 +19,25 @@ from collections.abc import Sequence
 from typing import Any
 
 from .expression import Expression, Expressions
-from .statements import Selection, Statement
+from .statements import Rare, Selection, Statement
 
 CACHED = 32768  # bytes that stay in the first cache
 RECOMPUTED = 8  # cost up to which a value is computed again rather than read from there
+MUCH = 100_000  # additions of a program in which some statements may run rarely
+LITTLE = 0.05  # share of the work that those do, at most
+VERY_LITTLE = 0.01  # the same inside a loop with others
+INSTRUCTIONS = 100  # of such an item from which loops are worth it
 RECOMPUTED_FAR = 14  # the same where it would be read from farther away
 
 
 class Class:
     """Axes that run together."""
 
-    __slots__ = ("extent", "members", "rank")
+    __slots__ = ("extent", "is_fixed", "members", "rank")
 
-    def __init__(self, extent: int, member: Any) -> None:
+    def __init__(self, extent: int, member: Any, is_fixed: bool = False) -> None:
         self.extent = extent
+        self.is_fixed = is_fixed  # its extent is part of the code
         self.members = {member}
         self.rank = 0
 
@@ -66,7 +71,8 @@ class Plan:
 
 
 def plan(graph: Expressions, outputs: Sequence[Expression]) -> Plan:
-    """Place all statements; give up those that are cheaper to compute again than to keep."""
+    """Place all statements; give up those that are cheaper to compute again than to keep, and do
+    not unroll what has little to do."""
     dropped: frozenset[Expression] = frozenset()
     while True:
         found = Plan(Selection(graph, outputs, dropped))
@@ -76,9 +82,53 @@ def plan(graph: Expressions, outputs: Sequence[Expression]) -> Plan:
                 readers.setdefault(p, []).append(r)
         cheap = [s.node for s in found.statements if is_cheaper_again(found, s, readers)]
         if not cheap:
-            return found
+            break
         cheap.sort(key=lambda x: -x.number)
         dropped = dropped | set(cheap[: 1 + len(cheap) // 4])
+    rare = rarely_run(found)
+    return Plan(Selection(graph, outputs, dropped, rare)) if rare else found
+
+
+def rarely_run(plan: Plan) -> Rare | None:
+    """The items that do little of a program's work, but would make much of its code with their
+    short axes unrolled; None if there are none."""
+    selection = plan.selection
+    total = sum(cost(selection, s) for s in plan.statements)
+    if total < MUCH:
+        return None
+    rare: list[Statement] = []
+    other: list[Statement] = []
+
+    def look(items: Sequence[Any], most: float) -> None:
+        for item in items:
+            statements = inside(item)
+            share = sum(cost(selection, s) for s in statements)
+            is_short = selection.instructions(statements) <= INSTRUCTIONS
+            if share <= most and not is_short and all(s.kind != "scan" for s in statements):
+                rare.extend(statements)
+            elif is_short or not isinstance(item, Nest):
+                other.extend(statements)
+            else:
+                look(item.items, VERY_LITTLE * total)
+
+    look(plan.items, LITTLE * total)
+    if not rare:
+        return None
+    found = {x for s in rare for x in selection.computed(s, set())}
+    found -= {x for s in other for x in (s.node, *selection.computed(s, set()))}
+    return Rare(frozenset([s.key for s in rare]), frozenset(found))
+
+
+def inside(item: Any) -> list[Statement]:
+    """The statements of an item of the loop tree."""
+    return item.statements if isinstance(item, Nest) else [item]
+
+
+def cost(selection: Selection, s: Statement) -> int:
+    """The additions that a statement costs."""
+    if s.kind == "product":
+        return s.node.size * s.node.inputs[0].shape[-1]
+    return math.prod(s.domain) * max(s.cost, selection.costs[s.value], 1)
 
 
 def is_cheaper_again(plan: Plan, s: Statement, readers: dict[Statement, list[Statement]]) -> bool:
@@ -115,8 +165,8 @@ def find_classes(plan: Plan) -> None:
 
     for s in plan.statements:
         for q, n in enumerate(s.domain):
-            if selection.is_loop(n):
-                parent[s, q] = Class(n, s)
+            if selection.is_loop(n) or q in s.rolled:
+                parent[s, q] = Class(n, s, q in s.rolled)
     edges: list[tuple[int, int, int, Statement, Any, tuple]] = []
     for s in plan.statements:
         reader = math.prod(s.domain)
@@ -171,7 +221,7 @@ def order_classes(plan: Plan) -> None:
         axes = [(-x.size, axis) for (x, axis), found in plan.leaves.items() if found is c]
         return min(axes, default=(0, 0))[1]
 
-    plan.classes.sort(key=lambda c: (phases(c), -work(c), position(c), -c.extent))
+    plan.classes.sort(key=lambda c: (c.is_fixed, phases(c), -work(c), position(c), -c.extent))
     for rank, c in enumerate(plan.classes):
         c.rank = rank
     for s in plan.statements:

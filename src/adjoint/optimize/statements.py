@@ -13,13 +13,15 @@ registers.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 from ..graph.cost import DEAR
 from .expression import Expression, Expressions, is_gather
+from .literal import unread_cells
 
 UNROLLED = 16  # largest extent of an unrolled axis
+SEVERAL = 4  # extent up to which axes stay unrolled in code that seldom runs, too
 SHORT = 7  # extent up to which axes stay unrolled where dear functions are called
 UNROLLED_REGIONS = 64  # the same where parts are put side by side along the axis
 INSTRUCTIONS = 6000  # of a program with much work, above which fewer axes are unrolled
@@ -44,7 +46,8 @@ class Statement:
 
     __slots__ = (
         "classes", "cost", "domain", "done", "home", "kind", "leaves", "nest", "node", "number",
-        "order", "own", "path", "reads", "reduced", "sequential", "shared", "value",
+        "order", "own", "path", "reads", "reduced", "rolled", "sequential", "shared", "unread",
+        "value",
     )  # fmt: skip
 
     def __init__(self, node: Expression, kind: str, value: Expression, number: int = 0) -> None:
@@ -77,20 +80,39 @@ class Statement:
         self.home = 0  # in how many loops its result lives
         self.shared = 0  # how many of those all readers share
         self.done = False
+        self.unread: frozenset[tuple[int, ...]] = frozenset()  # cells of unrolled axes
+        self.rolled: frozenset[int] = frozenset()  # domain axes: loops, though short
+
+    @property
+    def key(self) -> tuple[Expression, str, int]:
+        """What tells it apart from other statements, in every selection."""
+        return self.node, self.kind, self.number
 
     def __repr__(self) -> str:
         return f"<{self.kind} {self.node!r}>"
+
+
+class Rare(NamedTuple):
+    """What has little to do in a program: its short axes are loops, too, for less code."""
+
+    statements: frozenset[tuple[Expression, str, int]]  # their keys
+    expressions: frozenset[Expression]  # computed in those statements only
 
 
 class Selection:
     """The statements of a segment, and what is unrolled."""
 
     def __init__(
-        self, graph: Expressions, outputs: Sequence[Expression], dropped: frozenset = frozenset()
+        self,
+        graph: Expressions,
+        outputs: Sequence[Expression],
+        dropped: frozenset = frozenset(),
+        rare: Rare | None = None,
     ) -> None:
         self.graph = graph
         self.outputs = tuple(outputs)
-        self.dropped = dropped
+        self.dropped = dropped  # values that are computed again instead
+        self.rare = rare or Rare(frozenset(), frozenset())
         self.nodes = ordered(outputs)
         self.limit, self.special = UNROLLED, set()
         for x in self.nodes:
@@ -111,6 +133,11 @@ class Selection:
             self.select()
         for s in self.statements:
             find_reads(self, s)
+            if s.key in self.rare.statements or s.node in self.rare.expressions:
+                s.rolled = frozenset(
+                    [q for q, n in enumerate(s.domain) if not self.is_loop(n) and n > SEVERAL]
+                )
+        self.find_unread()
 
     def is_loop(self, extent: int) -> bool:
         """Whether an axis of this extent is a loop (and not unrolled)."""
@@ -136,7 +163,10 @@ class Selection:
         self.costs, self.kept, self.parts = {}, {}, {}
         for x in self.nodes:
             cost = self.own_cost(x)
-            if x.op == "reduce" and any(self.is_loop(x.inputs[0].shape[k]) for k in x.attribute[1]):
+            if x.op == "reduce" and any(
+                self.is_loop(n) or (n > SEVERAL and x in self.rare.expressions)
+                for n in [x.inputs[0].shape[k] for k in x.attribute[1]]
+            ):
                 self.kept[x] = Statement(x, "reduce", x.inputs[0])
                 cost = 1
             elif x.op == "scan" and self.is_loop(x.inputs[0].shape[x.attribute[1]]):
@@ -177,6 +207,17 @@ class Selection:
         for order, s in enumerate(found):
             s.order = order
         self.statements = found
+
+    def find_unread(self) -> None:
+        """Which cells of sums are masked out wherever they are read."""
+        readers: dict[Expression, list[Expression]] = {}
+        for x in self.nodes:
+            for a in x.inputs:
+                readers.setdefault(a, []).append(x)
+        for x, s in self.kept.items():
+            if s.kind == "reduce" and x not in self.outputs and not s.rolled:
+                axes = [k for k, n in enumerate(x.shape) if not self.is_loop(n)]
+                s.unread = unread_cells(x, readers.get(x, ()), axes)
 
     def users(self) -> dict[Expression, list[tuple[Expression, tuple]]]:
         """Who computes with a value, views left aside, and over which domain."""
@@ -235,27 +276,31 @@ class Selection:
         )
         return min(INSTRUCTIONS, INSTRUCTIONS_LITTLE + work / WORK_EACH)
 
-    def instructions(self) -> int:
-        """An estimate of the instructions of the code."""
+    def instructions(self, statements: Sequence[Statement] | None = None) -> int:
+        """An estimate of the instructions of the code, or of that of some statements."""
         total = 0
         seen: set[Expression] = set()
-        for s in self.statements:
-            cells = math.prod(n for n in s.domain if not self.is_loop(n))
-            total += cells
-            stack = [s.value]
-            while stack:
-                x = stack.pop()
-                if x in seen or (x in self.kept and x is not s.node):
-                    continue
-                seen.add(x)
+        for s in self.statements if statements is None else statements:
+            total += math.prod(n for n in s.domain if not self.is_loop(n))
+            for x in self.computed(s, seen):
                 if x.op == "map":
                     name = x.attribute[0]
                     weight = 1 if COSTS.get(name, 30 if name in DEAR else 1) < 9 else 20
                     total += weight * math.prod(n for n in x.shape if not self.is_loop(n))
                 elif x.op == "reduce" and x not in self.kept:
                     total += math.prod(n for n in x.inputs[0].shape if not self.is_loop(n))
-                stack.extend(x.inputs)
         return total
+
+    def computed(self, s: Statement, seen: set[Expression]) -> Iterator[Expression]:
+        """What a statement computes where it stands, without what has been seen before."""
+        stack = [s.value]
+        while stack:
+            x = stack.pop()
+            if x in seen or (x in self.kept and x is not s.node):
+                continue
+            seen.add(x)
+            yield x
+            stack.extend(x.inputs)
 
 
 def box_extents(x: Expression) -> set[int]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ctypes
 import threading
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from hashlib import blake2b
 from typing import Any
 from weakref import WeakValueDictionary
@@ -32,6 +32,7 @@ from ..loops.finish import finish
 from ..loops.ir import Loop, Program
 from ..loops.levels import levels
 from ..loops.lower import lower
+from ..loops.rare import mark_rare
 from ..loops.schedule import lane_classes
 from ..loops.share import is_chain, share, work
 from ..loops.text import text
@@ -42,10 +43,9 @@ from ..optimize.fuse import plan
 from ..optimize.parts import COMPLEX, by_parts, weight
 from ..optimize.parts import reason as reason_by_parts
 from ..optimize.segments import Step, steps_of
-from . import cpu, products
+from . import ahead, cpu, products, threads
 from .cache import default
 from .plans import Binding, cells, digest, recall, remember
-from .threads import pool
 
 ALIGNMENT = 64  # bytes
 DOUBLED = 1_000_000  # work from which vectors are two registers wide: they wait less for results
@@ -182,6 +182,9 @@ def planned(
     watch("express", image)
     placed = plan(graph, flattened(graph, [image[x] for x in step.outputs]))
     watch("plan", placed)
+    for dtype in {s.node.dtype.name for s in placed.statements if s.kind == "product"}:
+        if dtype not in products.LOADED and target == host():
+            ahead.begin(partial(products.functions, dtype))
     lanes = width(target, placed.selection.nodes)
     along = lane_classes(placed, lanes)
     while lanes > 1 and not along:
@@ -192,7 +195,11 @@ def planned(
     shortest = min([c.extent for c in along], default=0)
     if shortest >= 8 * lanes and program_work(program) > DOUBLED:
         lanes *= 4 if is_chain(program) else 2
-    return levels(finish(share(program, lanes)), lanes), lanes
+    program = share(mark_rare(program), lanes)
+    is_parallel = any(isinstance(x, Loop) and x.blocks for x in program.body)
+    if is_parallel and not threads.SHARED and target == host():
+        ahead.begin(threads.pool)
+    return levels(finish(program), lanes), lanes
 
 
 def program_work(program: Program) -> float:
@@ -233,9 +240,9 @@ def library(written: str) -> Any:
 def address(service: str) -> int:
     """The address of a function, or of data, from outside."""
     if service in ("parallel", "pool"):
-        threads = pool()
-        threads.ensure_started()
-        return threads.function if service == "parallel" else threads.address
+        pool = threads.pool()
+        pool.ensure_started()
+        return pool.function if service == "parallel" else pool.address
     if service.startswith("product"):
         name, kind = service.split()
         dtype = {"float": "float32", "double": "float64"}[kind]
