@@ -642,7 +642,8 @@ def test_processes_at_once(tmp_path: Path) -> None:
     for worker in workers:
         out, err = worker.communicate(timeout=120)
         assert worker.returncode == 0, err
-        assert int(out) > 50 and not err
+        assert not err
+        assert int(out) > 50
     store = Cache(directory, "environment", limit=40 * 4096)
     store.sweep()
     assert 0 < store.size() <= store.limit

@@ -21,7 +21,7 @@ from ..graph.node import NEVER, Node, ancestors, next_serial
 from ..transform.linearize import kept_values, pushforward
 from ..transform.transpose import Cotangents, plain, pullback
 from .context import context, protect, recording_level
-from .trace import RecordingTensor, outlived, settled
+from .trace import RecordingTensor, is_stand_in, outlived, settled
 
 
 class Differentiation:
@@ -73,7 +73,9 @@ class Differentiation:
     def strip(self, x: Any) -> Any:
         """A value without this differentiation's handle; one that depends on an older variable
         keeps it."""
-        if self.owns(x) and x.node.root >= self.since:
+        if self.owns(x) and x.node.root >= self.since and x.program is None:
+            if is_stand_in(x.value):
+                raise GraphError("a value that was not computed left the program it belongs to")
             return x.value
         return settled(x) if isinstance(x, op.Traced) else x
 
@@ -110,6 +112,9 @@ class Differentiation:
         only once."""
         self.check()
         sums = Cotangents(self.limit())
+        program = context.program
+        if program is not None and program.level == self.level:
+            cotangents = [program.number(c) for c in cotangents]
         for x, c in zip(outputs, cotangents, strict=True):
             if self.owns(x) and c is not None and sums.wants(x.node):
                 sums.add(x.node, c)

@@ -77,6 +77,13 @@ class Recording:
         example = plain_value(value)
         return RecordingTensor(input_node(type_of(value)), example, self.level, self)
 
+    def number(self, value: Any) -> Any:
+        """A plain number as part of the program, so that what is computed with it is recorded, and
+        not done while recording (the seed of a pullback, which becomes as large as the data)."""
+        if isinstance(value, op.Traced) or np.ndim(value):
+            return value
+        return RecordingTensor(constant(value), value, self.level, self)
+
     def node_of(self, value: Any) -> Node:
         """The node of a value: its own if it was recorded here, a hidden input for an array or an
         outer traced value, a constant otherwise."""

@@ -42,6 +42,7 @@ MOST = 32  # blocks
 HEAVY = 20  # additions that a dear function costs
 FEW = 32  # elements up to which loops over them are unrolled
 SHORT = 24  # operations of a loop that works on four registers at once
+FAR_MORE = 30  # the same, where the latter need not be fast
 SHARE = 4  # the work is so many times that of clearing and combining all blocks' accumulators
 COMBINING = 12  # vector operations for an element with a partial result for each lane
 
@@ -116,6 +117,7 @@ def shared(loop: Loop, lanes: int, sizes: SizeTable) -> list[Any] | None:
         outer.body.append(Scratch(own, neutral(combine, array.dtype)))
     outer.body.append(inner)
     partial = partial_results(inner)
+    is_rare = total > FAR_MORE * count * clearing(loop, written, lanes)
     groups: dict[Any, list[Array]] = {}
     for array in written.updates:
         groups.setdefault(number_of_cells(array, sizes), []).append(array)
@@ -133,7 +135,11 @@ def shared(loop: Loop, lanes: int, sizes: SizeTable) -> list[Any] | None:
                 copied = functools.partial(copies, pairs, outer.index)
                 outer.body += over(cells, is_wide and not is_partial, copied)
         sums = [(every[a], flat(a, cells), written.updates[a]) for a in some]
-        later += over(cells, is_wide, functools.partial(gathered, sums, blocks))
+        combined = over(cells, is_wide, functools.partial(gathered, sums, blocks))
+        for x in combined:
+            if isinstance(x, Loop):
+                x.rare = is_rare
+        later += combined
     return [*before, outer, *later]
 
 

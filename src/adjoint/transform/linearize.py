@@ -19,7 +19,7 @@ from ..base.dtypes import Type, is_inexact, type_of
 from ..base.errors import DifferentiationError, message
 from ..graph import op
 from ..graph.function import Function, close
-from ..graph.node import Node, ancestors, constant, input_node
+from ..graph.node import NEVER, Node, ancestors, constant, input_node
 from ..graph.primitive import Jvp, Linear, Multilinear, Partials, Structural, Undefined, Zero
 
 # (node) -> (inputs, output): the values that rules may read, types where a value is not kept
@@ -35,7 +35,8 @@ def kept_values(
     walks over the graphs that are called in it.
 
     A value that depends on an older variable is wrapped by `handle`, so that an outer derivative
-    sees what is done with it. Where a value was not kept (no rule reads it) its node stands for its
+    sees what is done with it; so is one that depends on none, but was recorded all the same (in a
+    program: its value may be an example). Where a value was not kept (no rule reads it) its node stands for its
     type.
     """
 
@@ -45,7 +46,7 @@ def kept_values(
         value = x.value
         if value is None:
             return x
-        if x.root >= since:
+        if x.root >= since and (x.root != NEVER or x.primitive.name == "constant"):
             return value
         if type(value) is tuple:  # the outputs of an operation with several
             return tuple(
