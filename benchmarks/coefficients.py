@@ -101,6 +101,11 @@ SINH = series(
     lambda z: (mp.sinh(mp.sqrt(z)) / mp.sqrt(z) - 1) / z,
     lambda z: sum(z**k / mp.factorial(2 * k + 3) for k in range(14)),
 )
+TANH = series(  # of r*r: (r - tanh(r))/r**3
+    lambda z: (1 - mp.tanh(mp.sqrt(z)) / mp.sqrt(z)) / z,
+    lambda z: mpf(1) / 3 - 2 * z / 15 + 17 * z**2 / 315,
+    "1e-12",
+)
 ATANH = series(  # of s*s: (log((1 + s)/(1 - s)) - 2 s) / s**3
     lambda z: (2 * mp.atanh(mp.sqrt(z)) / mp.sqrt(z) - 2) / z,
     lambda z: sum(2 * z**k / (2 * k + 3) for k in range(14)),
@@ -109,6 +114,17 @@ LOG3 = series(
     lambda f: (mp.log1p(f) - f + f**2 / 2) / f**3,
     lambda f: sum((-f) ** k / (k + 3) for k in range(20)),
 )
+
+
+def beyond_slope(base: Any, slope: float) -> Callable:
+    """log(1 + f)/f to a base, less a number near its value for f = 0."""
+    unit = 1 / mp.log(base)
+    return series(
+        lambda f: mp.log1p(f) / f * unit - slope,
+        lambda f: sum((-f) ** k / (k + 1) for k in range(20)) * unit - slope,
+    )
+
+
 HALF_LN2 = mpf("0.3466")  # a little more than log(2)/2: products round
 
 
@@ -142,6 +158,11 @@ def entries() -> Any:
             f"SINH{tail}", "of z = r*r: (sinh(r)/r - 1)/z, |r| <= log(2)/2",
             SINH, lambda z: z, mpf(0), HALF_LN2**2, range(count), kind,
         )  # fmt: skip
+    for kind, tail, count in (("double", "", 6), ("float", "_SINGLE", 4)):
+        yield (
+            f"TANH{tail}", "of z = r*r: (1 - tanh(r)/r)/z, |r| <= log(2)/4",
+            TANH, lambda z: z, mpf(0), HALF_LN2**2 / 4, range(count), kind,
+        )  # fmt: skip
     yield (
         "LOG", "of z = s*s: (2 atanh(s) - 2 s)/s**3, |s| <= 1/5, relative to 2 atanh(s)",
         ATANH, lambda z: z / 2, mpf(0), mpf("0.0401"), range(8), "double",
@@ -155,9 +176,9 @@ def entries() -> Any:
         ATANH, lambda z: z / 2, mpf(0), mpf(120) ** -2, range(2), "float",
     )  # fmt: skip
     yield (
-        "CUBE_ROOT", "x**(-1/3), 0.703 <= x < 1.5, to begin with",
-        lambda x: mp.power(x, -mpf(1) / 3), lambda x: mp.cbrt(x), mpf("0.703"), mpf("1.5"),
-        range(7), "float",
+        "CUBE_ROOT", "x**(-1/3), 1 <= x < 2, to begin with",
+        lambda x: mp.power(x, -mpf(1) / 3), lambda x: mp.cbrt(x), mpf(1), mpf(2),
+        range(6), "float",
     )  # fmt: skip
     for kind, tail, count in (("float", "_SINGLE", 3),):
         yield (
@@ -168,6 +189,12 @@ def entries() -> Any:
         "LOG_SINGLE", "(log1p(f) - f + f*f/2)/f**3, -0.298 < f < 0.4065, relative to log1p",
         LOG3, lambda f: f**3 / mp.log1p(f), mpf("-0.298"), mpf("0.4065"), range(8), "float",
     )  # fmt: skip
+    for base, slope in ((2, 1.4426950216293335), (10, 0.4342944920063019)):
+        yield (
+            f"LOG{base}_SINGLE", f"log{base}(1 + f)/f - {slope}, -0.298 < f < 0.4065",
+            beyond_slope(base, slope), lambda f, base=base: f / mp.log1p(f) * mp.log(base),
+            mpf("-0.298"), mpf("0.4065"), range(10), "float",
+        )  # fmt: skip
 
 
 def tables() -> Any:
@@ -190,6 +217,15 @@ def tables() -> Any:
         less = f"less log(2) from j = {upper} on, as multiples of 2**-{bits}"
         yield f"LOGS{tail}", f"log(1 + j/{n}), {less}", high[1:]
         yield f"LOGS_REST{tail}", "their rests", low[1:]
+    rows = [
+        minimax(
+            lambda x: mp.power(x, -mpf(1) / 3), lambda x: mp.cbrt(x), 1 + mpf(j) / 32,
+            1 + mpf(j + 1) / 32, range(2), "float",
+        )[0]
+        for j in range(32)
+    ]  # fmt: skip
+    for k, row in enumerate(zip(*rows, strict=True)):
+        yield f"CUBE_ROOTS_{k}", f"x**(-1/3), 1 + j/32 <= x < 1 + (j + 1)/32: of x**{k}", list(row)
     for k, row in enumerate(tanh_table()):
         yield f"TANH_{k}", "tanh in single precision: " + TANH_ROWS[min(k, 2)], row
 

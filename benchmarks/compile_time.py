@@ -11,7 +11,7 @@ ratios of some runs:
 - `cold`: at most 1/3 of JAX's time; `warm`: at most 1/9 (1/3 of 1/3) of it. `warm/cold` tells how
   much the cache saves of what the first result costs here, the run itself included.
 - `new N`: the first call at another size, beside the second call there (`again`). It may trace
-  again but compiles nothing: no file may be `added` to the disk cache, in which every machine code
+  again but compiles nothing: no machine code may be `added` to the disk cache, in which all of it
   is kept (`-` where the first call stored none: then nothing can be told from it).
 
 Unrolled programs integrate a pendulum step by step, 5 operations each: 2,000 operations within
@@ -111,8 +111,8 @@ def work(side_name: str, program_name: str) -> None:
 
 
 def stored() -> set[Path]:
-    """The files of adjoint's disk cache."""
-    return {path for path in Path(os.environ["ADJOINT_CACHE"]).rglob("*") if path.is_file()}
+    """The machine codes in adjoint's disk cache; what else is there tells how they are called."""
+    return {path for path in Path(os.environ["ADJOINT_CACHE"]).rglob("object-*") if path.is_file()}
 
 
 # ---------------------------------------------------------------- the parent

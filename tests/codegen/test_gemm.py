@@ -202,6 +202,20 @@ def test_bits_do_not_depend_on_the_threads(target: str, dtype: str) -> None:
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("target", LESSER)
+def test_few_rows_and_columns_with_what_was_there(target: str, dtype: str) -> None:
+    """Tiles whose halves overlap read all before they write."""
+    width = gemm.shape(targets()[target], products.KINDS[dtype]).width
+    for m in range(1, 26):
+        for n in (1, 3, width // 2, width - 1, width, 2 * width, 4 * width + 3):
+            for k in (1, 40):
+                a, b, c = (numbers(*x, dtype=dtype) for x in ((m, k), (k, n), (m, n)))
+                for how in ("rows", "spread"):
+                    before = c.astype("g")
+                    check(run(a, b, laid_out(c, how), True, target), a, b, before)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("target", LESSER)
 def test_stacks(target: str, dtype: str) -> None:
     team = pool()
     team.ensure_started()
@@ -218,12 +232,17 @@ def test_stacks(target: str, dtype: str) -> None:
 
 
 def test_first_rows_divide_an_edge_well() -> None:
-    shape = gemm.Shape(16, 12, (1, 2, 4, 8, 12))
-    first = gemm.first_rows(shape)
-    assert first[12] == first[24] == 12
-    assert first[16] == 8  # 8 and 8 take less time than 12 and 4
-    for left in range(1, 25):
-        assert first[left] in shape.sizes and first[left] <= left
+    first = gemm.first_rows(8, 2)
+    assert first[8] == first[16] == 8
+    assert first[5] == first[6] - 1 == 5  # the halves of the large tile overlap
+    assert first[12] == 8 and first[3] == 3
+    assert gemm.first_rows(12, 2)[8] == 4  # twice four take less time than twelve
+    assert gemm.first_rows(12, 1)[8] == 8
+    for rows in (6, 8, 12):
+        for vectors in (1, 2):
+            for left, r in enumerate(gemm.first_rows(rows, vectors)):
+                assert 0 < r <= min(left, rows) or left == 0
+                assert r <= gemm.LOW or r >= rows // 2  # what the two tiles can do
 
 
 def test_prefers_own_where_vectors_have_512_bits() -> None:
@@ -245,7 +264,7 @@ def test_other_processors_have_code() -> None:
     target = Target("aarch64-unknown-linux-gnu", "generic", "+neon", 128, True)
     for kind in ("float", "double"):
         text = gemm.module_text(target, kind)
-        assert gemm.shape(target, kind).rows == 12
+        assert gemm.shape(target, kind).rows == 8
         assert "masked" not in text
 
 

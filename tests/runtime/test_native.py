@@ -60,15 +60,19 @@ PROGRAMS = {
 }
 
 
+@pytest.mark.parametrize(
+    "sizes",
+    [(3000, 3001, 3117, 768, 1000, 6143), (256, 300, 96, 128, 767), (80, 70, 95), (10_000, 40_000)],
+)
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_a_new_size_compiles_nothing(name, compilations):
+def test_a_new_size_compiles_nothing(name, sizes, compilations):
     function, data = PROGRAMS[name]
     rng = np.random.default_rng(0)
     fast = ad.jit(function)
-    fast(*data(rng, 3000))
+    fast(*data(rng, sizes[0]))
     count = len(compilations)
     assert count >= 1
-    for n in (3001, 3117, 3503, 2990):
+    for n in sizes[1:]:
         arguments = data(rng, n)
         for a, b in zip(flatten(fast(*arguments))[0],
                         flatten(function(*arguments))[0], strict=True):  # fmt: skip
@@ -78,13 +82,13 @@ def test_a_new_size_compiles_nothing(name, compilations):
 
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_all_sizes_share_a_few_codes(name, compilations):
-    """One lane or more, one register or more, blocks or not: nothing else depends on the size."""
+    """Machine code depends on the order of magnitude of the sizes, and most often not even that."""
     function, data = PROGRAMS[name]
     rng = np.random.default_rng(0)
     fast = ad.jit(function)
     for n in (20, 21, 50, 70, 100, 130, 300, 500, 1000, 2000, 5000, 9000):
         fast(*data(rng, n))
-    assert len(compilations) <= 7
+    assert len(compilations) <= 5
 
 
 def test_equal_programs_share_their_code(compilations):

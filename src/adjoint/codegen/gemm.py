@@ -23,12 +23,17 @@ k, two vectors of b are loaded, and each row's element of a is broadcast and mul
 - b is *packed* where many rows use it: panels two vectors wide, k after k, the last one filled up
   with zeros.  Where it has unit column stride and few rows use it, it is read in place.
 - a is read in place: a broadcast costs the same wherever the element lies.
-- Tiles at the lower edge have fewer rows: a tile function for each of some numbers of rows; the
-  edge is divided such that the fewest cycles are lost.  Tiles at the right edge, or of a c without
-  unit column stride, are summed into a tile on the stack, from which the elements of c are copied.
+- At the lower edge tiles have fewer rows: there are a large and a low tile, each of two halves
+  that may overlap, where the same is computed and stored twice; the edge is divided such that the
+  fewest cycles are lost.  Tiles of a c without unit column stride (without masks: those at the
+  right edge, too) are summed into a tile on the stack, from which the elements of c are copied.
   What comes of the zeros never reaches c.
 - With few columns (or rows: then b^T a^T is formed instead) and both operands contiguous along k,
   vectors run along k: an element is a dot product.
+
+**Time to compile.**  LLVM's time goes with the lines, so there are few tiles.  Only they and the
+dot products are optimised; all else is compiled as it stands (`optnone`), and so written with
+loops that count in registers and with shifts instead of divisions by powers of two.
 
 **Bits.**  c is divided into blocks by the sizes alone; an element's sum runs over k in order, in
 the same stretches, whoever computes its block.  Nothing depends on the number of threads.
@@ -36,16 +41,18 @@ the same stretches, whoever computes its block.  Nothing depends on the number o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from .lines import Code
+from .registers import Fields, Function, Optimised
+from .shuffles import places, summed, transposed
 from .targets import Target
 
 BYTES = {"float": 4, "double": 8}
 SUFFIX = {"float": "f32", "double": "f64"}
 LONGEST = 800  # k of one stretch that a tile is summed over, at most: shorter takes longer
-ROWS, COLUMNS, DEPTH = 3072, 2048, 2048  # of one pass: what the workspace must hold, at most
+COLUMNS, DEPTH = 2048, 2048  # of one pass: what the workspace must hold, at most
 BLOCK_ROWS = 192  # of a block of c, at most: its part of a stays in the second cache
 BLOCK_BYTES = 1 << 18  # and the block itself
 BLOCK_WORK = 1 << 21  # multiply-adds of a block, at least, where there are so many
@@ -61,8 +68,8 @@ class Shape(NamedTuple):
     """How a target's registers are used."""
 
     lanes: int
-    rows: int  # of the largest tile
-    sizes: tuple[int, ...]  # numbers of rows that there are tile functions for
+    rows: int  # of the large tile
+    broad: tuple[tuple[int, int], ...]  # rows, vectors of tiles that read b in place, fewest first
 
     @property
     def width(self) -> int:
@@ -70,25 +77,32 @@ class Shape(NamedTuple):
         return 2 * self.lanes
 
 
+LOW = 4  # rows of the low tile: fewer take as long, as one multiply-add waits for the one before
+
+
 def shape(target: Target, kind: str) -> Shape:
-    """Tiles of 12 x 2 vectors where there are 32 registers, 6 x 2 where there are 16."""
+    """Tiles of 8 x 2 vectors where there are 32 registers, 6 x 2 where there are 16."""
     lanes = target.vector_bits // 8 // BYTES[kind]
     if target.vector_bits == 512 or target.triple.startswith(("aarch64", "arm64")):
-        return Shape(lanes, 12, (1, 2, 4, 8, 12))
-    return Shape(lanes, 6, (1, 2, 4, 6))
+        return Shape(lanes, 8, ((1, 16), (2, 8), (4, 4)))
+    return Shape(lanes, 6, ((1, 8), (2, 4)))
 
 
-def first_rows(shape: Shape) -> list[int]:
+def first_rows(rows: int, vectors: int) -> list[int]:
     """How many rows the next tile has, by the rows that are left (at most twice the largest).
 
-    Fewest cycles: a tile of r rows takes 2r multiply-adds, two in a cycle, and no less than about
-    five cycles, as one multiply-add waits for the one before.
+    Fewest cycles: a tile of r rows by v vectors takes rv multiply-adds, two in a cycle, and no
+    less than about five cycles, as one multiply-add waits for the one before.  The large tile takes
+    as long for half of its rows.
     """
     cost, first = [0.0], [0]
-    for left in range(1, 2 * shape.rows + 1):
-        found = [(max(r, 5) + 0.5 + cost[left - r], -r) for r in shape.sizes if r <= left]
-        cost.append(min(found)[0])
-        first.append(-min(found)[1])
+    for left in range(1, 2 * rows + 1):
+        ways = [(5.5, min(left, LOW))]
+        if left > rows // 2 and left > LOW:
+            ways.append((max(rows * vectors / 2, 5) + 0.5, min(left, rows)))
+        found = min((cycles + cost[left - r], -r) for cycles, r in ways)
+        cost.append(found[0])
+        first.append(-found[1])
     return first
 
 
@@ -128,11 +142,8 @@ STACK = (
     " ptr %b, i64 %b_batch, i64 %b_row, i64 %b_column, ptr %c, i64 %c_batch, i64 %c_row,"
     " i64 %c_column, i64 %accumulate, ptr %workspace, ptr %parallel, ptr %pool"
 )
-DOT = (
-    "i64 %k, ptr %a, i64 %a_row, ptr %b, i64 %b_column, ptr %c, i64 %c_row, i64 %c_column, i64 %add"
-)
-FRAME = "k a_row a_column a0 a2 a4 a6 b b_row c c_row add last".split()  # of a tile
-POINTERS = ("a", "b", "c", "packed", "a0", "a2", "a4", "a6")
+FRAME = "k a_row a_column a0 a1 b b_row c0 c1 c_row old0 old1 old_row columns".split()  # of a tile
+POINTERS = ("a", "b", "c", "packed", "a0", "a1", "c0", "c1", "old0", "old1")
 
 
 class Module:
@@ -152,47 +163,39 @@ class Module:
 
     def text(self) -> str:
         """The module."""
-        tiles = {(rows, 2) for rows in self.shape.sizes}
-        tiles |= {(rows, 1) for rows in self.shape.sizes}
-        tiles |= set(self.wide())
-        functions = [self.tile(rows, vectors) for rows, vectors in sorted(tiles)]
-        functions += [self.dispatch(sorted(tiles)), self.edge(), self.pack(), self.pack_body()]
+        rows = self.shape.rows
+        tiles = [(rows, 2), (rows, 1), (LOW, 2), *self.shape.broad]
+        tiles += [] if self.masks else [(LOW, 1)]
+        functions = [self.tile(*x) for x in tiles]
         functions += [
-            self.dot(4, 2),
-            self.dot(4, 1),
-            self.dot(1, 1),
+            self.edge(),
+            self.pack(),
+            self.pack_body(),
+            self.dot(),
             self.dots(),
             self.block(),
-            self.one_pass(),
         ]
         functions += [self.product(), self.group(), self.products()]
-        table = ", ".join(f"i8 {r}" for r in first_rows(self.shape))
-        head = f"@rows = internal constant [{2 * self.shape.rows + 1} x i8] [{table}]"
+        table = ", ".join(f"i8 {r}" for v in (2, 1) for r in first_rows(rows, v))
+        room = max(vectors for _, vectors in self.shape.broad) * self.lanes
+        head = [
+            f"@rows = internal constant [{2 * (2 * rows + 1)} x i8] [{table}]",
+            f"@zeros = internal constant [{room} x {self.kind}] zeroinitializer, align 64",
+        ]
         return "\n".join(
-            [f'target triple = "{self.target.triple}"', *sorted(self.declarations), head, ""]
+            [f'target triple = "{self.target.triple}"', *sorted(self.declarations), *head, ""]
             + functions
         )
 
-    def wide(self) -> list[tuple[int, int]]:
-        """Tiles of few rows that read b in place: rows, vectors."""
-        return [(1, 16), (2, 8), (4, 4)] if self.shape.rows == 12 else [(1, 6), (2, 4)]
-
     # ----------------------------------------------------------------------------- numbers
-
-    def call(
-        self, name: str, kind: str, arguments: Sequence[str], code: Code, flags: str = ""
-    ) -> str:
-        """Call an intrinsic; `arguments` with their types."""
-        types = ", ".join(x.rpartition(" ")[0] for x in arguments)
-        self.declarations.add(f"declare {kind} @{name}({types})")
-        return code.put(f"call {flags}{kind} @{name}({', '.join(arguments)})")
 
     def multiply_add(self, code: Code, a: str, b: str, c: str, vector: bool = True) -> str:
         """a*b + c: rounded once where the processor does that."""
         kind = self.vector if vector else self.kind
         if self.target.fast_fma:
             name = f"llvm.fma.{self.suffix if vector else SUFFIX[self.kind]}"
-            return self.call(name, kind, [f"{kind} {a}", f"{kind} {b}", f"{kind} {c}"], code)
+            self.declarations.add(f"declare {kind} @{name}({kind}, {kind}, {kind})")
+            return code.put(f"call {kind} @{name}({kind} {a}, {kind} {b}, {kind} {c})")
         return code.put(f"fadd {kind} {code.put(f'fmul {kind} {a}, {b}')}, {c}")
 
     def splat(self, code: Code, x: str, kind: str = "") -> str:
@@ -245,223 +248,177 @@ class Module:
         kinds = ["ptr" if name in POINTERS else "i64" for name in names]
         return [code.load(kind, place, 8) for kind, place in zip(kinds, places, strict=True)]
 
+    def tell(self, code: Code, name: str, value: str | int) -> None:
+        """Write what a tile function shall read."""
+        kind = "ptr" if name in POINTERS else "i64"
+        code.store(kind, value, code.at("%frame", 8 * FRAME.index(name)), 8)
+
     def tile(self, rows: int, vectors: int) -> str:
-        """A tile of c: rows of some vectors; with masks, `last` lanes of the last one."""
-        code = Code()
-        k, a_column, b_start, b_row, add = self.frame(code, "k", "a_column", "b", "b_row", "add")
-        (a_row,) = self.frame(code, "a_row")
-        stride = {12: 6, 8: 4}.get(rows, 2)  # rows from one start to the next
-        starts = self.frame(code, *[f"a{r}" for r in range(0, rows, stride)])
-        fresh = code.test("eq", add, 0)
-        masks, old_masks = [""] * vectors, [""] * vectors
-        if self.masks:
-            bits = f"<{self.lanes} x i1>"
-            if vectors <= 2:
-                masks[-1] = self.first_lanes(code, *self.frame(code, "last"))
-            for v in range(vectors):
-                whole = masks[v] or "splat (i1 true)"
-                old_masks[v] = code.put(
-                    f"select i1 {fresh}, {bits} zeroinitializer, {bits} {whole}"
-                )
+        """A tile of c: rows of some vectors; with masks, the first `columns` columns of it.
+
+        c becomes the sums, plus what is at `old`.  All of that is read before anything is stored:
+        the halves may have rows in common.
+        """
+        code = Optimised()
+        names = "k b a0 a1 b_row a_column a_row c0 c1 c_row"
+        k, b_start, a0, a1, b_row, a_column, a_row, *_ = self.frame(code, *names.split())
+        masks = [""] * vectors
+        if self.masks and vectors <= 2:
+            (columns,) = self.frame(code, "columns")
+            for v in range(0 if rows == LOW else vectors - 1, vectors):
+                left = code.i64("sub", columns, v * self.lanes) if v else columns
+                masks[v] = self.first_lanes(code, left)
         cells = [(r, v) for r in range(rows) for v in range(vectors)]
-        self.prefetch(code, self.places(code, rows, vectors).values())
-        code.do(f"br i1 {code.test('sgt', k, 0)}, label %loop, label %done")
+        code.go("loop")
         code.label("loop")
         entry = len(code.lines)
-        counter, b_now = code.name(), code.name()
-        a_now = [code.name() for _ in starts]
         sums = {cell: code.name() for cell in cells}
-        b = [
-            self.load(code, code.at(b_now, v * self.vector_bytes) if v else b_now, masks[v])
-            for v in range(vectors)
-        ]
+        half = max(rows // 2, 1)
+        starts = (k, b_start, a0, a1)[: 2 + rows // half]
+        kinds = ("i64", "ptr", "ptr", "ptr")[: len(starts)]
+        moving = [code.name() for _ in kinds]
+        now = [code.hidden(x, kind) for x, kind in zip(moving, kinds, strict=True)]
+        b = [self.load(code, p, masks[v]) for v, p in enumerate(self.row(code, now[1], vectors))]
         following = {}
         here = ""
         for r in range(rows):
-            here = code.at(here, a_row) if r % stride else a_now[r // stride]
+            here = code.at(here, a_row) if r % half else now[2 + r // half]
             x = self.splat(code, code.load(self.kind, here, self.size))
             for v in range(vectors):
                 following[r, v] = self.multiply_add(code, x, b[v], sums[r, v])
-        next_a = [code.at(p, a_column) for p in a_now]
-        next_b = code.at(b_now, b_row)
-        left = code.i64("sub", counter, 1)
-        code.do(f"br i1 {code.test('sgt', left, 0)}, label %loop, label %done")
-        heads = [f"  {counter} = phi i64 [ {k}, %entry ], [ {left}, %loop ]"]
-        heads.append(f"  {b_now} = phi ptr [ {b_start}, %entry ], [ {next_b}, %loop ]")
-        for p, start, then in zip(a_now, starts, next_a, strict=True):
-            heads.append(f"  {p} = phi ptr [ {start}, %entry ], [ {then}, %loop ]")
+        then = [code.i64("sub", now[0], 1), code.at(now[1], b_row)]
+        then += [code.at(x, a_column) for x in now[2:]]
+        code.do(f"br i1 {code.test('sgt', then[0], 0)}, label %loop, label %done")
+        heads = [
+            f"  {x} = phi {kind} [ {start}, %entry ], [ {following_}, %loop ]"
+            for x, kind, start, following_ in zip(moving, kinds, starts, then, strict=True)
+        ]
         for cell in cells:
             ways = f"[ zeroinitializer, %entry ], [ {following[cell]}, %loop ]"
             heads.append(f"  {sums[cell]} = phi {self.vector} {ways}")
         code.lines[entry:entry] = heads
         code.label("done")
-        final = {}
-        for cell in cells:
-            ways = f"[ zeroinitializer, %entry ], [ {following[cell]}, %loop ]"
-            final[cell] = code.put(f"phi {self.vector} {ways}")
-        places = self.places(code, rows, vectors)  # anew: else they would be kept in the loop
-        if not self.masks:
-            code.do(f"br i1 {fresh}, label %set, label %update")
-            code.label("set")
-            for cell in cells:
-                self.store(code, final[cell], places[cell])
-            code.do("ret void")
-            code.label("update")
-        for r, v in cells:
-            old = self.load(code, places[r, v], old_masks[v])
-            new = code.put(f"fadd {self.vector} {final[r, v]}, {old}")
-            self.store(code, new, places[r, v], masks[v])
+        for r, row in enumerate(self.rows(code, rows, "old")):
+            for v, place in enumerate(self.row(code, row, vectors)):
+                old = self.load(code, place, masks[v])
+                following[r, v] = code.put(f"fadd {self.vector} {following[r, v]}, {old}")
+        for r, row in enumerate(self.rows(code, rows, "c")):
+            for v, place in enumerate(self.row(code, row, vectors)):
+                self.store(code, following[r, v], place, masks[v])
         return code.define(f"tile_{rows}_{vectors}", "ptr %frame")
 
-    def places(self, code: Code, rows: int, vectors: int) -> dict[tuple[int, int], str]:
-        """The addresses of a tile's vectors of c."""
-        found = {}
-        place, step = self.frame(code, "c", "c_row")
-        for r in range(rows):
-            for v in range(vectors):
-                found[r, v] = code.at(place, v * self.vector_bytes) if v else place
-            if r + 1 < rows:
-                place = code.at(place, step)
-        return found
+    def rows(self, code: Code, rows: int, name: str) -> Iterator[str]:
+        """The addresses of a tile's rows, of `c` or `old`: read anew, not kept in the loop."""
+        first, second, step = self.frame(code, f"{name}0", f"{name}1", f"{name}_row")
+        half = max(rows // 2, 1)
+        for place in (first, second)[: rows // half]:
+            for r in range(half):
+                place = code.at(place, step) if r else place
+                yield place
 
-    def prefetch(self, code: Code, places: Iterable[str]) -> None:
-        """Have the lines of a tile of c at hand when its sums are done."""
-        self.declarations.add("declare void @llvm.prefetch.p0(ptr, i32, i32, i32)")
-        for place in places:
-            code.do(f"call void @llvm.prefetch.p0(ptr {place}, i32 1, i32 3, i32 1)")
-
-    def dispatch(self, tiles: list[tuple[int, int]]) -> str:
-        """`tile`: calls the function for some rows and vectors."""
-        code = Code()
-        key = code.i64("add", code.i64("mul", "%rows", 16), "%vectors")
-        ways = " ".join(f"i64 {16 * r + v}, label %tile_{r}_{v}" for r, v in tiles)
-        code.do(f"switch i64 {key}, label %none [ {ways} ]")
-        for r, v in tiles:
-            code.label(f"tile_{r}_{v}")
-            code.do(f"call void @tile_{r}_{v}(ptr %frame)")
-            code.do("ret void")
-        code.label("none")
-        self.declarations.add("declare void @llvm.trap()")
-        code.do("call void @llvm.trap()")
-        return code.define("tile", "i64 %rows, i64 %vectors, ptr %frame")
+    def row(self, code: Code, place: str, vectors: int) -> list[str]:
+        """The addresses of a row's vectors."""
+        return [code.at(place, v * self.vector_bytes) if v else place for v in range(vectors)]
 
     def edge(self) -> str:
         """A tile by way of the stack: of too few columns, or with strides of its own."""
-        code = Code()
+        code = Function()
         count = self.shape.rows * self.width
         code.cells.append(f"  %stack = alloca [{count} x {self.kind}], align 64")
         line = self.width * self.size
-        c, c_row, add = self.frame(code, "c", "c_row", "add")
-
-        def put(name: str, value: str | int) -> None:
-            kind = "ptr" if name in POINTERS else "i64"
-            code.store(kind, value, code.at("%frame", 8 * FRAME.index(name)), 8)
-
-        put("c", "%stack")
-        put("c_row", line)
-        put("add", 0)
-        code.do("call void @tile(i64 %rows, i64 %vectors, ptr %frame)")
-        put("c_row", c_row)
-        put("add", add)
-        adds = code.test("ne", add, 0)
-        with code.loop(0, "%rows", some=True) as i:
-            source = code.at("%stack", code.i64("mul", i, line))
-            place = code.at(c, code.i64("mul", i, c_row))
-            with code.loop(0, "%columns", some=True) as j:
-                here = code.at(source, code.i64("mul", j, self.size))
-                there = code.at(place, code.i64("mul", j, "%c_column"))
-                cell = code.cell(self.kind, code.load(self.kind, here, self.size))
-                with code.when(adds):
-                    now, old = code.load(self.kind, cell, 8), code.load(self.kind, there, self.size)
-                    code.store(self.kind, code.put(f"fadd {self.kind} {now}, {old}"), cell, 8)
-                code.store(self.kind, code.load(self.kind, cell, 8), there, self.size)
+        for name in ("old0", "old1"):
+            self.tell(code, name, "@zeros")
+        self.tell(code, "c0", "%stack")
+        self.tell(code, "c1", code.at("%stack", code.i64("mul", "%second", line)))
+        self.tell(code, "c_row", line)
+        self.tell(code, "old_row", 0)
+        code.do("call void %tile(ptr %frame)")
+        adds = code.test("ne", "%add", 0)
+        row = ("%stack", line), ("%c", "%c_row")
+        with code.walk(0, "%rows", 1, True, row) as (_, source, place):
+            cells = (source, self.size), (place, "%c_column")
+            with code.walk(0, "%columns", 1, True, cells) as (_, here, there):
+                now = code.load(self.kind, here, self.size)
+                old = code.load(self.kind, there, self.size)
+                both = code.put(f"fadd {self.kind} {now}, {old}")
+                code.store(self.kind, code.choose(adds, both, now, self.kind), there, self.size)
         return code.define(
-            "edge", "i64 %rows, i64 %vectors, i64 %columns, i64 %c_column, ptr %frame"
+            "edge",
+            "ptr %tile, i64 %second, i64 %rows, i64 %columns, i64 %add, ptr %c, i64 %c_row,"
+            " i64 %c_column, ptr %frame",
         )
 
     # ----------------------------------------------------------------------------- packing
 
-    def context(self, code: Code, names: str = "") -> dict[str, str]:
+    def context(self, code: Code) -> Fields:
         """The fields of the context."""
-        found = {}
-        for name in names.split() or FIELDS:
-            place = code.at("%context", 8 * FIELDS.index(name))
-            kind = "ptr" if name in ("a", "b", "c", "packed") else "i64"
-            found[name] = code.load(kind, place, 8)
-        return found
+        kinds = {name: "ptr" if name in POINTERS else "i64" for name in FIELDS}
+        return Fields(code, "%context", kinds)
 
     def pack(self) -> str:
         """`pack`: `columns` columns of b, `k` long, into a panel, filled up with zeros."""
-        code = Code()
+        code = Function()
         line = self.width * self.size
-        code.block = "entry"
         along = code.test("eq", "%b_column", self.size)
         whole = code.test("eq", "%columns", self.width)
-        simple = code.put(f"and i1 {along}, {whole}")
-        with code.when(simple), code.loop(0, "%k") as q:
-            source = code.at("%b", code.i64("mul", q, "%b_row"))
-            place = code.at("%to", code.i64("mul", q, line))
-            for v in range(2):
-                x = self.load(code, code.at(source, v * self.vector_bytes))
-                self.store(code, x, code.at(place, v * self.vector_bytes))
+        masks = ["", ""]
+        if self.masks:
+            masks[0] = self.first_lanes(code, "%columns")
+            masks[1] = self.first_lanes(code, code.i64("sub", "%columns", self.lanes))
+        simple = along if self.masks else code.both(along, whole)
+        moves = ("%b", "%b_row"), ("%to", line)
+        with code.when(simple), code.walk(0, "%k", along=moves) as (_, source, place):
+            values = [
+                self.load(code, x, m) for x, m in zip(self.row(code, source, 2), masks, strict=True)
+            ]
+            for x, there in zip(values, self.row(code, place, 2), strict=True):
+                self.store(code, x, there)
         with code.unless(simple):
-            with code.unless(whole), code.loop(0, "%k") as q:
-                place = code.at("%to", code.i64("mul", q, line))
-                for v in range(2):
-                    self.store(code, "zeroinitializer", code.at(place, v * self.vector_bytes))
+            with code.unless(whole), code.walk(0, "%k", along=moves[1:]) as (_, place):
+                for there in self.row(code, place, 2):
+                    self.store(code, "zeroinitializer", there)
             self.pack_columns(code)
         return code.define(
             "pack", "i64 %columns, i64 %k, ptr %b, i64 %b_row, i64 %b_column, ptr %to"
         )
 
-    def pack_columns(self, code: Code) -> None:
+    def pack_columns(self, code: Function) -> None:
         """The columns one by one; where they are contiguous, squares are transposed."""
-        line = self.width * self.size
-        side = min(self.lanes, 8)
-        down = code.test("eq", "%b_row", self.size)
+        line, size = self.width * self.size, self.size
+        side = min(self.lanes, 32 // size)
+        down = code.test("eq", "%b_row", size)
         squares = code.choose(down, code.i64("and", "%k", -side), 0)
-        with code.loop(0, "%columns", side) as j:
+        across = ("%b", code.i64("mul", "%b_column", side)), ("%to", side * size)
+        with code.walk(0, "%columns", side, along=across) as (j, source, panel):
             left = code.i64("sub", "%columns", j)
             done = code.choose(code.test("sge", left, side), squares, 0)
-            source = code.at("%b", code.i64("mul", j, "%b_column"))
-            panel = code.at("%to", code.i64("mul", j, self.size))
-            with code.loop(0, done, side) as q:
-                here = code.at(source, code.i64("mul", q, self.size))
-                place = code.at(panel, code.i64("mul", q, line))
+            ahead = (source, side * size), (panel, side * line)
+            with code.walk(0, done, side, along=ahead) as (_, here, place):
                 self.transpose(code, side, here, place)
-            with code.loop(0, code.least(left, side)) as x:
-                column = code.at(source, code.i64("mul", x, "%b_column"))
-                target = code.at(panel, code.i64("mul", x, self.size))
-                with code.loop(done, "%k") as q:
-                    here = code.at(column, code.i64("mul", q, "%b_row"))
-                    value = code.load(self.kind, here, self.size)
-                    place = code.at(target, code.i64("mul", q, line))
-                    code.store(self.kind, value, place, self.size)
+            source = code.at(source, code.i64("mul", done, "%b_row"))
+            panel = code.at(panel, code.i64("mul", done, line))
+            moves = (source, "%b_column"), (panel, size)
+            with code.walk(0, code.least(left, side), along=moves) as (_, column, target):
+                cells = (column, "%b_row"), (target, line)
+                with code.walk(done, "%k", along=cells) as (_, here, place):
+                    code.store(self.kind, code.load(self.kind, here, size), place, size)
 
     def transpose(self, code: Code, side: int, here: str, place: str) -> None:
-        """A square of columns turned into rows of the panel: log2(side) perfect shuffles."""
-        vector, half = f"<{side} x {self.kind}>", side // 2
-        rows = []
+        """A square of columns turned into rows of the panel."""
+        vector, columns = f"<{side} x {self.kind}>", []
         for r in range(side):
-            rows.append(code.load(vector, here, self.size))
-            if r + 1 < side:
-                here = code.at(here, "%b_column")
-        low = ", ".join(f"i32 {x}" for i in range(half) for x in (i, side + i))
-        high = ", ".join(f"i32 {x}" for i in range(half, side) for x in (i, side + i))
-        for _ in range(side.bit_length() - 1):
-            pairs = [f"{vector} {rows[i]}, {vector} {rows[i + half]}" for i in range(half)]
-            rows = [
-                code.put(f"shufflevector {pair}, <{side} x i32> <{order}>")
-                for pair in pairs
-                for order in (low, high)
-            ]
-        for r, x in enumerate(rows):
-            code.store(vector, x, code.at(place, r * self.width * self.size), self.size)
+            here = code.at(here, "%b_column") if r else here
+            columns.append(code.load(vector, here, self.size))
+        part = min(side, 16 // self.size)
+        for r, x in enumerate(transposed(code, self.kind, columns, part)):
+            there = code.at(place, r * self.width * self.size)
+            code.store(vector, x, there, self.size)
 
-    def pack_panel(self, code: Code, f: dict[str, str], j: str, start: str, k: str) -> str:
+    def pack_panel(self, code: Function, f: Fields, j: str, start: str, k: str) -> str:
         """Pack a stretch of the panel that begins at column j; its address."""
         line = self.width * self.size
-        whole = code.i64("mul", code.i64("udiv", j, self.width), code.i64("mul", f["k"], line))
+        # Column j, a multiple of the width, has k lines of it before it for each of its columns.
+        whole = code.i64("mul", code.i64("mul", j, self.size), f["k"])
         place = code.at(code.at(f["packed"], whole), code.i64("mul", start, line))
         columns = code.least(code.i64("sub", f["n"], j), self.width)
         source = code.at(f["b"], code.i64("mul", j, f["b_column"]))
@@ -474,104 +431,135 @@ class Module:
 
     def pack_body(self) -> str:
         """The body of the loop over all panels of b."""
-        code = Code()
-        f = self.context(code, "n k b b_row b_column packed")
+        code = Function()
+        f = self.context(code)
         self.pack_panel(code, f, code.i64("mul", "%index", self.width), "0", f["k"])
         return code.define("pack_body", "ptr %context, i64 %index")
 
     # -------------------------------------------------------------------------- dot products
 
-    def dot(self, rows: int, columns: int) -> str:
-        """Some rows of a times some columns of b, both contiguous along k."""
-        code = Code()
-        starts, others = ["%a"], ["%b"]
-        for _ in range(rows - 1):
-            starts.append(code.at(starts[-1], "%a_row"))
-        for _ in range(columns - 1):
-            others.append(code.at(others[-1], "%b_column"))
-        pairs = [(r, j) for r in range(rows) for j in range(columns)]
-        sums = {
-            (*pair, v): code.cell(self.vector, "zeroinitializer", 64)
-            for pair in pairs
-            for v in range(2)
-        }
-        even = code.i64("and", "%k", -2 * self.lanes)
-
-        def piece(q: str, v: int, mask: str = "") -> None:
-            offset = code.i64("mul", code.i64("add", q, v * self.lanes), self.size)
-            y = [self.load(code, code.at(start, offset), mask) for start in others]
-            for r in range(rows):
-                x = self.load(code, code.at(starts[r], offset), mask)
-                for j in range(columns):
-                    old = code.load(self.vector, sums[r, j, v], 64)
-                    new = self.multiply_add(code, x, y[j], old)
-                    code.store(self.vector, new, sums[r, j, v], 64)
-
-        with code.loop(0, even, 2 * self.lanes) as q:
-            piece(q, 0)
-            piece(q, 1)
-        if self.masks:
-            with code.loop(even, "%k", self.lanes) as q:
-                left = code.least(code.i64("sub", "%k", q), self.lanes)
-                piece(q, 0, self.first_lanes(code, left))
-        name = f"llvm.vector.reduce.fadd.{self.suffix}"
-        add = code.test("ne", "%add", 0)
-        for r, j in pairs:
-            x, y = (code.load(self.vector, sums[r, j, v], 64) for v in range(2))
-            both = code.put(f"fadd {self.vector} {x}, {y}")
-            given = [f"{self.kind} -0.0", f"{self.vector} {both}"]
-            total = code.cell(self.kind, self.call(name, self.kind, given, code, "reassoc "))
-            if not self.masks:
-                with code.loop(even, "%k") as q:
-                    offset = code.i64("mul", q, self.size)
-                    x = code.load(self.kind, code.at(starts[r], offset), self.size)
-                    y = code.load(self.kind, code.at(others[j], offset), self.size)
-                    old = code.load(self.kind, total, 8)
-                    code.store(self.kind, self.multiply_add(code, x, y, old, False), total, 8)
-            place = code.at("%c", code.i64("mul", "%c_row", r)) if r else "%c"
-            place = code.at(place, code.i64("mul", "%c_column", j)) if j else place
-            with code.when(add):
-                old, now = code.load(self.kind, place, self.size), code.load(self.kind, total, 8)
-                code.store(self.kind, code.put(f"fadd {self.kind} {now}, {old}"), total, 8)
-            code.store(self.kind, code.load(self.kind, total, 8), place, self.size)
-        return code.define(f"dot_{rows}_{columns}", DOT)
-
     def dots(self) -> str:
-        """The body of the loop over blocks of rows, where c has few columns."""
-        code = Code()
-        f = self.context(code, "m n k a a_row b b_column c c_row c_column add block_rows")
+        """The body of the loop over blocks of rows, where c has few columns.
+
+        Four rows times two columns, both contiguous along k.  Where fewer are left, one stands for
+        those that are not there.
+        """
+        code = Function()
+        size = self.size
+        # Where `dot` leaves the sums: from one row's to the next, from one column's to the next.
+        by_row, by_column = places(self.lanes)
+        f = self.context(code)
         start = code.i64("mul", "%index", f["block_rows"])
         stop = code.least(code.i64("add", start, f["block_rows"]), f["m"])
-        by_four = code.i64("add", start, code.i64("and", code.i64("sub", stop, start), -4))
-        by_two = code.i64("and", f["n"], -2)
-        for rows, first, last in ((4, start, by_four), (1, by_four, stop)):
-            with code.loop(first, last, rows) as i:
-                f["a"], a = (code.at(f["a"], code.i64("mul", i, f["a_row"])), f["a"])
-                f["c"], c = (code.at(f["c"], code.i64("mul", i, f["c_row"])), f["c"])
-                if rows > 1:
-                    with code.loop(0, by_two, 2) as j:
-                        self.call_dot(code, f, j, "dot_4_2")
-                with code.loop(by_two if rows > 1 else 0, f["n"]) as j:
-                    self.call_dot(code, f, j, f"dot_{rows}_1")
-                f["a"], f["c"] = a, c
+        code.cells.append(f"  %sums = alloca [8 x {self.vector}], align 64")
+        a = code.at(f["a"], code.i64("mul", start, f["a_row"]))
+        c = code.at(f["c"], code.i64("mul", start, f["c_row"]))
+        adds = code.test("ne", f["add"], 0)  # to what is there, or to 0
+        old = code.choose(adds, c, "@zeros", "ptr")
+        old_row, old_column = (code.choose(adds, f[x], 0) for x in ("c_row", "c_column"))
+        down = (a, f["a_row"]), (c, f["c_row"]), (old, old_row)
+        by_four = [(x, code.i64("mul", step, 4)) for x, step in down]
+        b_step, c_step, old_step = (
+            code.i64("mul", x, 2) for x in (f["b_column"], f["c_column"], old_column)
+        )
+        with code.walk(start, stop, 4, along=by_four) as (i, first, c_line, old_line):
+            left = code.i64("sub", stop, i)
+            height = code.least(left, 4)
+            a_row = f["a_row"]
+            steps = [code.choose(code.test("sgt", left, r), a_row, 0) for r in range(1, 4)]
+            across = (f["b"], b_step), (c_line, c_step), (old_line, old_step)
+            with code.walk(0, f["n"], 2, along=across) as (j, column, c_place, old_place):
+                two = code.test("sgt", code.i64("sub", f["n"], j), 1)
+                step = code.choose(two, f["b_column"], 0)
+                given = [first, *steps, column, step]
+                kinds = ("ptr", "i64", "i64", "i64", "ptr", "i64")
+                given = [f"{kind} {x}" for kind, x in zip(kinds, given, strict=True)]
+                code.do(f"call void @dot(i64 {f['k']}, {', '.join(given)}, ptr %sums)")
+                moves: list[tuple[str, str | int]] = []
+                moves += [("%sums", by_row * size), (c_place, f["c_row"]), (old_place, old_row)]
+                moves += [] if self.masks else [(first, f["a_row"])]
+                with code.walk(0, height, 1, True, moves) as (_, *cells):
+                    self.dot_store(code, f["k"], column, *cells)
+                    with code.when(two):
+                        cells[0] = code.at(cells[0], by_column * size)
+                        cells[1] = code.at(cells[1], f["c_column"])
+                        cells[2] = code.at(cells[2], old_column)
+                        other = "" if self.masks else code.at(column, f["b_column"])
+                        self.dot_store(code, f["k"], other, *cells)
         return code.define("dots", "ptr %context, i64 %index")
 
-    def call_dot(self, code: Code, f: dict[str, str], j: str, name: str) -> None:
-        """Call a function of dot products for the columns from j on."""
-        now = dict(f)
-        for x in "bc":
-            now[x] = code.at(f[x], code.i64("mul", j, f[f"{x}_column"]))
-        parts = [part.split() for part in DOT.split(", ")]
-        given = ", ".join(f"{kind} {now[part[1:]]}" for kind, part in parts)
-        code.do(f"call void @{name}({given})")
+    def dot(self) -> str:
+        """Sums, lane by lane, of the products of four rows and two columns.
+
+        With masks of all elements, without of as many as fill vectors.
+        """
+        code = Optimised()
+        bytes_ = self.vector_bytes
+        rows = ["%a"]
+        for r in range(1, 4):
+            rows.append(code.at(rows[-1], f"%a{r}"))
+        columns = ["%b", code.at("%b", "%b1")]
+        code.go("loop")
+        code.label("loop")
+        entry = len(code.lines)
+        left, offset = code.name(), code.name()
+        now, here = code.hidden(left, "i64"), code.hidden(offset, "i64")
+        mask = self.first_lanes(code, now) if self.masks else ""
+        y = [self.load(code, code.at(column, here), mask) for column in columns]
+        sums, following = [], []
+        for row in rows:
+            x = self.load(code, code.at(row, here), mask)
+            for each in y:
+                sums.append(code.name())
+                following.append(self.multiply_add(code, x, each, sums[-1]))
+        less, further = code.i64("sub", now, self.lanes), code.i64("add", here, bytes_)
+        more = code.test("sge", less, 1 if self.masks else self.lanes)
+        code.do(f"br i1 {more}, label %loop, label %done")
+        code.lines[entry:entry] = [
+            f"  {left} = phi i64 [ %k, %entry ], [ {less}, %loop ]",
+            f"  {offset} = phi i64 [ 0, %entry ], [ {further}, %loop ]",
+        ] + [
+            f"  {old} = phi {self.vector} [ zeroinitializer, %entry ], [ {new}, %loop ]"
+            for old, new in zip(sums, following, strict=True)
+        ]
+        code.label("done")
+        for p, x in enumerate(summed(code, self.kind, following, self.lanes)):
+            self.store(code, x, code.at("%sums", p * bytes_))
+        return code.define(
+            "dot", "i64 %k, ptr %a, i64 %a1, i64 %a2, i64 %a3, ptr %b, i64 %b1, ptr %sums"
+        )
+
+    def dot_store(
+        self, code: Function, k: str, column: str, at: str, place: str, old: str, row: str = ""
+    ) -> None:
+        """An element of c: its sum, and what is at `old`."""
+        total = code.load(self.kind, at, self.size)
+        if not self.masks:
+            total = self.dot_rest(code, total, row, column, k)
+        before = code.load(self.kind, old, self.size)
+        total = code.put(f"fadd {self.kind} {total}, {before}")
+        code.store(self.kind, total, place, self.size)
+
+    def dot_rest(self, code: Function, total: str, x: str, y: str, k: str) -> str:
+        """A sum, and the products of the last elements, which fill no vector."""
+        start = code.i64("and", k, -self.lanes)
+        offset = code.i64("mul", start, self.size)
+        cell = code.cell(self.kind, total)
+        moves = (code.at(x, offset), self.size), (code.at(y, offset), self.size)
+        with code.walk(start, k, along=moves) as (_, here, there):
+            a, b = (code.load(self.kind, place, self.size) for place in (here, there))
+            old = code.load(self.kind, cell, 8)
+            code.store(self.kind, self.multiply_add(code, a, b, old, False), cell, 8)
+        return code.load(self.kind, cell, 8)
 
     # ------------------------------------------------------------------------------ blocks
 
     def block(self) -> str:
         """The body of the loop over the blocks of c."""
-        code = Code()
+        code = Function()
         f = self.context(code)
-        line, size = self.width * self.size, self.size
+        size, big = self.size, self.shape.rows
+        line = self.width * size
         i_block = code.i64("urem", "%index", f["grid_rows"])
         j_block = code.i64("udiv", "%index", f["grid_rows"])
         i_start = code.i64("mul", i_block, f["block_rows"])
@@ -583,38 +571,34 @@ class Module:
         crooked = code.test("ne", f["c_column"], size)
         few = code.i64("mul", f["few"], self.lanes)
         code.cells.append(f"  %frame = alloca [{len(FRAME)} x i64], align 64")
-
-        def tell(name: str, value: str) -> None:
-            kind = "ptr" if name in POINTERS else "i64"
-            code.store(kind, value, code.at("%frame", 8 * FRAME.index(name)), 8)
-
-        for name in ("a_row", "a_column", "c_row"):
-            tell(name, f[name])
+        self.tell(code, "a_column", f["a_column"])
         with code.loop(0, f["k"], f["stretch"], some=True) as p:
             k = code.least(code.i64("sub", f["k"], p), f["stretch"])
-            later = code.put(f"zext i1 {code.test('sgt', p, 0)} to i64")
-            add = code.i64("or", f["add"], later)
-            tell("k", k)
-            tell("add", add)
+            self.tell(code, "k", k)
+            add = code.i64("or", f["add"], code.number(code.test("sgt", p, 0)))
+            adds = code.test("ne", add, 0)
+            old_row = code.choose(adds, f["c_row"], 0)
             j_cell = code.cell("i64", j_start)
             with code.repeat() as leave:
                 j = code.load("i64", j_cell, 8)
                 leave(code.test("sge", j, j_stop))
                 left = code.i64("sub", j_stop, j)
-                wide = code.choose(code.test("sge", left, few), few, self.width)
+                wide: str | int = self.width
+                for _, vectors in reversed(self.shape.broad):
+                    span = vectors * self.lanes
+                    fits = code.both(code.test("sge", left, span), code.test("sge", few, span))
+                    wide = code.choose(fits, span, wide)
                 columns = code.least(left, wide)
                 code.store("i64", code.i64("add", j, columns), j_cell, 8)
-                vectors = code.ceil(columns, self.lanes)
-                before = code.i64("mul", code.i64("sub", vectors, 1), self.lanes)
-                last = code.i64("sub", columns, before)
-                partial = code.test("slt", last, self.lanes)
                 in_place, by_stack = direct, crooked
                 if not self.masks:
+                    ends = code.i64("and", columns, self.lanes - 1)
+                    partial = code.test("ne", ends, 0)
                     in_place = code.choose(partial, "false", direct, "i1")
                     by_stack = code.choose(partial, "true", crooked, "i1")
                 b_cell, row_cell = code.cell("ptr"), code.cell("i64", line)
-                panel = code.i64("mul", code.i64("udiv", j, self.width), f["k"])
-                panel = code.i64("mul", code.i64("add", panel, p), line)
+                panel = code.i64("mul", code.i64("mul", j, size), f["k"])
+                panel = code.i64("add", panel, code.i64("mul", p, line))
                 code.store("ptr", code.at(f["packed"], panel), b_cell, 8)
                 with code.when(in_place):
                     b = code.at(f["b"], code.i64("mul", j, size))
@@ -622,133 +606,136 @@ class Module:
                     code.store("i64", f["b_row"], row_cell, 8)
                 with code.when(code.choose(in_place, "false", inside, "i1")):
                     self.pack_panel(code, f, j, p, k)
-                b, b_row = code.load("ptr", b_cell, 8), code.load("i64", row_cell, 8)
-                tell("last", last)
-                tell("b", b)
-                tell("b_row", b_row)
-                i_cell = code.cell("i64", i_start)
+                self.tell(code, "columns", columns)
+                self.tell(code, "b", code.load("ptr", b_cell, 8))
+                self.tell(code, "b_row", code.load("i64", row_cell, 8))
+                narrow = code.test("sle", columns, self.lanes)
+                large = code.choose(narrow, f"@tile_{big}_1", f"@tile_{big}_2", "ptr")
+                low = f"@tile_{LOW}_2"
+                if not self.masks:
+                    low = code.choose(narrow, f"@tile_{LOW}_1", low, "ptr")
+                low_half: str | int = LOW // 2
+                for r, vectors in self.shape.broad:
+                    is_it = code.test("eq", columns, vectors * self.lanes)
+                    low = code.choose(is_it, f"@tile_{r}_{vectors}", low, "ptr")
+                    low_half = code.choose(is_it, max(r // 2, 1), low_half)
+                table = code.at("@rows", code.choose(narrow, 2 * big + 1, 0))
+                a = code.at(f["a"], code.i64("mul", i_start, f["a_row"]))
+                a = code.at(a, code.i64("mul", p, f["a_column"]))
+                c = code.at(f["c"], code.i64("mul", i_start, f["c_row"]))
+                c = code.at(c, code.i64("mul", j, f["c_column"]))
+                i_cell, a_cell, c_cell = (
+                    code.cell("i64", i_start),
+                    code.cell("ptr", a),
+                    code.cell("ptr", c),
+                )
                 with code.repeat() as leave:
                     i = code.load("i64", i_cell, 8)
                     leave(code.test("sge", i, i_stop))
-                    height = code.least(code.i64("sub", i_stop, i), 2 * self.shape.rows)
-                    at = code.put(f"getelementptr i8, ptr @rows, i64 {height}")
-                    rows = code.put(f"zext i8 {code.load('i8', at, 1)} to i64")
+                    height = code.least(code.i64("sub", i_stop, i), 2 * big)
+                    rows = code.put(f"zext i8 {code.load('i8', code.at(table, height), 1)} to i64")
+                    is_low = code.test("sle", rows, LOW)
+                    tile = code.choose(is_low, low, large, "ptr")
+                    half = code.choose(is_low, low_half, big // 2)
+                    second = code.i64("sub", rows, code.least(half, rows))  # where it begins
+                    alone = code.test("eq", rows, 1)
+                    a, c = code.load("ptr", a_cell, 8), code.load("ptr", c_cell, 8)
+                    self.tell(code, "a_row", code.choose(alone, 0, f["a_row"]))
+                    self.tell(code, "a0", a)
+                    self.tell(code, "a1", code.at(a, code.i64("mul", second, f["a_row"])))
                     code.store("i64", code.i64("add", i, rows), i_cell, 8)
-                    a = code.at(f["a"], code.i64("mul", i, f["a_row"]))
-                    a = code.at(a, code.i64("mul", p, f["a_column"]))
-                    c = code.at(f["c"], code.i64("mul", i, f["c_row"]))
-                    c = code.at(c, code.i64("mul", j, f["c_column"]))
-                    two = code.i64("mul", f["a_row"], 2)
-                    for name in ("a0", "a2", "a4", "a6"):
-                        tell(name, a)
-                        a = code.at(a, two)
-                    tell("c", c)
+                    code.store("ptr", code.at(a, code.i64("mul", rows, f["a_row"])), a_cell, 8)
+                    code.store("ptr", code.at(c, code.i64("mul", rows, f["c_row"])), c_cell, 8)
                     with code.when(by_stack):
-                        step = f["c_column"]
                         code.do(
-                            f"call void @edge(i64 {rows}, i64 {vectors}, i64 {columns}, i64 {step},"
+                            f"call void @edge(ptr {tile}, i64 {second}, i64 {rows}, i64 {columns},"
+                            f" i64 {add}, ptr {c}, i64 {f['c_row']}, i64 {f['c_column']},"
                             " ptr %frame)"
                         )
                     with code.unless(by_stack):
-                        code.do(f"call void @tile(i64 {rows}, i64 {vectors}, ptr %frame)")
+                        old = code.choose(adds, c, "@zeros", "ptr")
+                        for name, start, step in (("c", c, f["c_row"]), ("old", old, old_row)):
+                            self.tell(code, f"{name}0", start)
+                            start = code.at(start, code.i64("mul", second, step))
+                            self.tell(code, f"{name}1", start)
+                            self.tell(code, f"{name}_row", code.choose(alone, 0, step))
+                        code.do(f"call void {tile}(ptr %frame)")
         return code.define("block", "ptr %context, i64 %index")
 
-    def one_pass(self) -> str:
+    def one_pass(self, code: Function, f: Fields, dotted: str) -> None:
         """A product that the workspace suffices for: fills in a context, runs the blocks."""
-        code = Code()
-        size, lanes, width = self.size, self.lanes, self.width
-        f: dict[str, str | int] = {name: f"%{name}" for name in FIELDS[:13]}
-        f["packed"] = "%workspace"
-        context = f"%context = alloca [{len(FIELDS)} x i64], align 64"
-        code.cells.append(f"  {context}")
-        for name, value in f.items():
-            kind = "ptr" if name in ("a", "b", "c", "packed") else "i64"
-            code.store(kind, value, code.at("%context", 8 * FIELDS.index(name)), 8)
-
-        def put(name: str, value: str | int) -> None:
-            code.store("i64", value, code.at("%context", 8 * FIELDS.index(name)), 8)
-
-        def both(a: str, b: str) -> str:
-            return code.put(f"and i1 {a}, {b}")
-
-        work = code.i64("mul", code.i64("mul", "%m", "%n"), "%k")
+        size, lanes, unit = self.size, self.lanes, self.shape.rows
+        work = code.i64("mul", code.i64("mul", f["m"], f["n"]), f["k"])
         alone = code.put("icmp eq ptr %parallel, null")
-        small = code.test("slt", work, SERIAL)
-        alone = code.put(f"or i1 {alone}, {small}")
-        count, body = code.cell(), code.cell("ptr", "@block")
-        # Dot products
-        dotted = code.test("ne", "%dotted", 0)
+        alone = code.either(alone, code.test("slt", work, SERIAL))
+        count, body = code.cell("i64", 1), code.cell("ptr", "@block")
         with code.when(dotted):
             blocks = code.ceil(work, BLOCK_WORK // 8)
-            rows = code.ceil("%m", code.least(blocks, "%m"))
+            rows = code.ceil(f["m"], code.least(blocks, f["m"]))
             rows = code.i64("and", code.i64("add", rows, 3), -4)
-            put("block_rows", rows)
-            code.store("i64", code.ceil("%m", rows), count, 8)
+            f["block_rows"] = rows
+            code.store("i64", code.ceil(f["m"], rows), count, 8)
             code.store("ptr", "@dots", body, 8)
-            with code.when(code.test("ne", "%b_row", size)):
-                length = code.i64("mul", "%k", size)
-                with code.loop(0, "%n") as j:
-                    source = code.at("%b", code.i64("mul", j, "%b_column"))
-                    place = code.at("%workspace", code.i64("mul", j, length))
-                    with code.loop(0, "%k") as q:
-                        here = code.at(source, code.i64("mul", q, "%b_row"))
-                        value = code.load(self.kind, here, size)
-                        there = code.at(place, code.i64("mul", q, size))
-                        code.store(self.kind, value, there, size)
-                code.store("ptr", "%workspace", code.at("%context", 8 * FIELDS.index("b")), 8)
-                put("b_column", length)
+            with code.when(code.test("ne", f["b_row"], size)):
+                length = code.i64("mul", f["k"], size)
+                across = (f["b"], f["b_column"]), ("%workspace", length)
+                with code.walk(0, f["n"], along=across) as (_, source, place):
+                    cells = (source, f["b_row"]), (place, size)
+                    with code.walk(0, f["k"], along=cells) as (_, here, there):
+                        code.store(self.kind, code.load(self.kind, here, size), there, size)
+                f["b"] = "%workspace"
+                f["b_column"] = length
         with code.unless(dotted):
-            grid = code.ceil("%m", BLOCK_ROWS)
-            unit = self.shape.rows
-            rows = code.i64("mul", code.ceil(code.ceil("%m", grid), unit), unit)
-            put("block_rows", rows)
-            grid = code.ceil("%m", rows)
-            put("grid_rows", grid)
-            stretches = code.ceil("%k", LONGEST)
-            some = code.test("sgt", "%k", 0)
-            stretches = code.choose(some, stretches, 1)
-            stretch = code.ceil("%k", stretches)
-            put("stretch", code.choose(some, stretch, 1))
-            single = code.test("eq", grid, 1)
-            unit_column = code.test("eq", "%b_column", size)
-            low = code.test("sle", "%m", 2 * unit)
-            spread = code.i64("mul", "%k", "%b_row")  # few pages: b is as good where it lies
-            low = code.put(f"or i1 {low}, {code.test('ult', spread, NEAR)}")
-            direct = both(both(single, unit_column), low)
-            put("direct", code.put(f"zext i1 {direct} to i64"))
-            put("inside", code.put(f"zext i1 {single} to i64"))
+            unit_column = code.test("eq", f["b_column"], size)
+            low = code.test("sle", f["m"], 3 * unit)
+            spread = code.i64("mul", f["k"], f["b_row"])  # few pages: b is as good where it lies
+            low = code.either(low, code.test("ult", spread, NEAR))
+            single = code.test("sle", f["m"], BLOCK_ROWS)
+            direct = code.both(single, unit_column, low)
+            f["direct"] = code.number(direct)
+            f["inside"] = code.number(single)
+            straight = code.both(direct, code.test("eq", f["c_column"], size))
             few: str | int = 2
-            for r, vectors in reversed(self.wide()):
-                few = code.choose(code.test("eq", "%m", r), vectors, few)
-            straight = both(direct, code.test("eq", "%c_column", size))
+            for height, vectors in reversed(self.shape.broad):
+                few = code.choose(code.test("sle", f["m"], height), vectors, few)
             few = code.choose(straight, few, 2)
-            put("few", few)
-            lines = code.i64("mul", code.least(rows, "%m"), code.choose(some, "%k", 1))
-            share = code.i64("udiv", work, BLOCKS)
-            share = code.choose(code.test("sgt", share, BLOCK_WORK), share, BLOCK_WORK)
-            step = code.i64("mul", few, lanes)
-            most = code.i64("udiv", BLOCK_BYTES // size, rows)
-            columns = code.least(code.i64("udiv", share, lines), most)
-            panels = code.ceil(columns, step)
-            parts = code.ceil("%n", code.i64("mul", panels, step))
-            columns = code.ceil(code.ceil("%n", parts), step)  # blocks of about one width
-            columns = code.i64("mul", columns, step)
-            put("block_columns", columns)
-            code.store("i64", code.i64("mul", grid, code.ceil("%n", columns)), count, 8)
-            with code.unless(single):
-                panels = code.ceil("%n", width)
-                self.share(code, alone, "@pack_body", panels)
+            f["few"] = few
+            # Most products are one block.
+            for name, value in (
+                ("block_rows", f["m"]), ("grid_rows", 1), ("stretch", f["k"]),
+                ("block_columns", f["n"]),
+            ):  # fmt: skip
+                f[name] = value
+            short = code.test("sle", f["k"], LONGEST)
+            small = code.test("slt", work, BLOCK_BYTES // 8)
+            with code.unless(code.both(single, short, small)):
+                grid = code.ceil(f["m"], BLOCK_ROWS)
+                rows = code.i64("mul", code.ceil(code.ceil(f["m"], grid), unit), unit)
+                f["block_rows"] = rows
+                grid = code.ceil(f["m"], rows)
+                f["grid_rows"] = grid
+                stretch = code.ceil(f["k"], code.ceil(f["k"], LONGEST))
+                f["stretch"] = stretch
+                lines = code.i64("mul", code.least(rows, f["m"]), f["k"])
+                share = code.i64("lshr", work, BLOCKS.bit_length() - 1)
+                share = code.choose(code.test("sgt", share, BLOCK_WORK), share, BLOCK_WORK)
+                step = code.i64("mul", few, lanes)
+                most = code.i64("udiv", BLOCK_BYTES // size, rows)
+                columns = code.least(code.i64("udiv", share, lines), most)
+                panels = code.ceil(columns, step)
+                parts = code.ceil(f["n"], code.i64("mul", panels, step))
+                columns = code.ceil(code.ceil(f["n"], parts), step)  # blocks of about one width
+                columns = code.i64("mul", columns, step)
+                f["block_columns"] = columns
+                total = code.i64("mul", grid, code.ceil(f["n"], columns))
+                code.store("i64", total, count, 8)
+                with code.unless(single):
+                    self.share(code, alone, "@pack_body", code.ceil(f["n"], self.width))
         self.share(code, alone, code.load("ptr", body, 8), code.load("i64", count, 8))
-        arguments = ", ".join(
-            f"{'ptr' if name in ('a', 'b', 'c') else 'i64'} %{name}" for name in FIELDS[:13]
-        )
-        return code.define(
-            "one_pass", f"{arguments}, i64 %dotted, ptr %workspace, ptr %parallel, ptr %pool"
-        )
 
-    def share(self, code: Code, alone: str, body: str, count: str) -> None:
+    def share(self, code: Function, alone: str, body: str, count: str) -> None:
         """Run a body for each index: here, or by `parallel`."""
-        here = code.put(f"or i1 {alone}, {code.test('sle', count, 1)}")
+        here = code.either(alone, code.test("sle", count, 1))
         with code.when(here), code.loop(0, count) as i:
             code.do(f"call void {body}(ptr %context, i64 {i})")
         with code.unless(here):
@@ -756,134 +743,112 @@ class Module:
 
     def product(self) -> str:
         """Strides in bytes; which operand is the first; passes."""
-        code = Code()
+        code = Function()
         size = self.size
-        g = {name: code.cell("ptr" if name in "abc" else "i64") for name in FIELDS[:12]}
-
-        def get(name: str) -> str:
-            return code.load("ptr" if name in "abc" else "i64", g[name], 8)
-
-        def put(name: str, value: str | int) -> None:
-            code.store("ptr" if name in "abc" else "i64", value, g[name], 8)
-
-        def every(*conditions: str) -> str:
-            found = conditions[0]
-            for each in conditions[1:]:
-                found = code.put(f"and i1 {found}, {each}")
-            return found
-
-        def either(a: str, b: str) -> str:
-            return code.put(f"or i1 {a}, {b}")
-
-        for name in "m n k a b c".split():
-            put(name, f"%{name}")
+        code.cells.append(f"  %context = alloca [{len(FIELDS)} x i64], align 64")
+        code.cells.append("  %given = alloca [5 x i64], align 64")
+        f = {name: f"%{name}" for name in "m n k a b c".split()}
         for name in "a_row a_column b_row b_column c_row c_column".split():
-            put(name, code.i64("mul", f"%{name}", size))
+            f[name] = code.i64("mul", f"%{name}", size)
         # A stride that nothing is reached by is what suits best.
         for length, names in (("n", "b_column c_column"), ("m", "a_row c_row")):
             one = code.test("eq", f"%{length}", 1)
             for name in names.split():
-                put(name, code.choose(one, size, get(name)))
+                f[name] = code.choose(one, size, f[name])
         long = code.test("sge", "%k", 2 * self.lanes)
-        is_unit = {name: code.test("eq", get(name), size) for name in FIELDS[3:12] if "_" in name}
-        not_unit = {name: code.put(f"xor i1 {x}, true") for name, x in is_unit.items()}
+        is_unit = {name: code.test("eq", x, size) for name, x in f.items() if "_" in name}
         few_columns, few_rows = code.test("sle", "%n", FEW), code.test("sle", "%m", FEW)
-        dots = every(few_columns, is_unit["a_column"], long)
-        other = every(few_rows, is_unit["b_row"], not_unit["b_column"], long)
-        dots = every(dots, code.put(f"xor i1 {other}, true"))
-        turned = every(not_unit["c_column"], is_unit["c_row"])
-        thin = every(few_columns, is_unit["a_row"], code.test("sgt", "%m", self.lanes))
-        turned = either(turned, thin)
-        turned = every(turned, code.put(f"xor i1 {dots}, true"))
-        turned = either(turned, other)
-        dotted = code.put(f"zext i1 {either(dots, other)} to i64")
-        with code.when(turned):
-            for x, y in (
-                ("m", "n"), ("a", "b"), ("a_row", "b_column"), ("a_column", "b_row"),
-                ("c_row", "c_column"),
-            ):  # fmt: skip
-                old, new = get(x), get(y)
-                put(x, new)
-                put(y, old)
-        f = {name: get(name) for name in g}
+        other = code.both(few_rows, is_unit["b_row"], code.negate(is_unit["b_column"]), long)
+        dots = code.both(few_columns, is_unit["a_column"], long, code.negate(other))
+        turned = code.both(code.negate(is_unit["c_column"]), is_unit["c_row"])
+        thin = code.both(few_columns, is_unit["a_row"], code.test("sgt", "%m", self.lanes))
+        turned = code.both(code.either(turned, thin), code.negate(dots))
+        turned = code.either(turned, other)
+        dotted = code.either(dots, other)
+        for x, y in (
+            ("m", "n"), ("a", "b"), ("a_row", "b_column"), ("a_column", "b_row"),
+            ("c_row", "c_column"),
+        ):  # fmt: skip
+            kind = "ptr" if x == "a" else "i64"
+            old, new = f[x], f[y]
+            f[x] = code.choose(turned, new, old, kind)
+            f[y] = code.choose(turned, old, new, kind)
+        added = code.number(code.test("ne", "%accumulate", 0))
+        # Without terms the sums are 0.
+        empty = code.both(code.test("sle", f["k"], 0), code.test("eq", added, 0))
+        rows = code.choose(empty, f["m"], 0)
+        with (
+            code.walk(0, rows, along=[(f["c"], f["c_row"])]) as (_, row),
+            code.walk(0, f["n"], along=[(row, f["c_column"])]) as (_, place),
+        ):
+            code.store(self.kind, "0.0", place, size)
+        # Dot products have no passes over k: columns alone are packed.
+        now = self.context(code)
+        whole = Fields(code, "%given", {name: now.kinds[name] for name in "nkabc"})
+        for name, value in f.items():
+            (whole if name in whole.kinds else now)[name] = value
+        now["packed"] = "%workspace"
+        steps: dict[str, str | int] = {"n": COLUMNS, "k": code.choose(dotted, f["k"], DEPTH)}
         pointers = {"a": ("m", "k"), "b": ("k", "n"), "c": ("m", "n")}
-        whole = code.test("ne", dotted, 0)  # no passes over k or m: columns alone are packed
-        steps: dict[str, str | int] = {
-            "m": code.choose(whole, f["m"], ROWS),
-            "n": COLUMNS,
-            "k": code.choose(whole, f["k"], DEPTH),
-        }
         with (
             code.loop(0, f["n"], steps["n"]) as j,
-            code.loop(0, f["k"], steps["k"], some=True) as p,
-            code.loop(0, f["m"], steps["m"]) as i,
+            code.loop(0, whole["k"], steps["k"]) as p,
         ):
-            start = {"m": i, "n": j, "k": p}
-            given = [f"i64 {code.least(code.i64('sub', f[x], start[x]), steps[x])}" for x in "mnk"]
-            for name, (down, along) in pointers.items():
-                place = code.at(f[name], code.i64("mul", start[down], f[f"{name}_row"]))
-                place = code.at(place, code.i64("mul", start[along], f[f"{name}_column"]))
-                given += [f"ptr {place}", f"i64 {f[name + '_row']}", f"i64 {f[name + '_column']}"]
-            added = code.put(f"zext i1 {code.test('ne', '%accumulate', 0)} to i64")
-            later = code.put(f"zext i1 {code.test('sgt', p, 0)} to i64")
-            given.append(f"i64 {code.i64('or', added, later)}")
-            given += [f"i64 {dotted}", "ptr %workspace", "ptr %parallel", "ptr %pool"]
-            code.do(f"call void @one_pass({', '.join(given)})")
+            start = {"n": j, "k": p}
+            for x, begin in start.items():
+                now[x] = code.least(code.i64("sub", whole[x], begin), steps[x])
+            for name, lengths in pointers.items():
+                place = whole[name]
+                for x, stride in zip(lengths, ("row", "column"), strict=True):
+                    if x in start:
+                        offset = code.i64("mul", start[x], now[f"{name}_{stride}"])
+                        place = code.at(place, offset)
+                now[name] = place
+            now["add"] = code.i64("or", added, code.number(code.test("sgt", p, 0)))
+            self.one_pass(code, now, dotted)
         return code.define("product", PRODUCT, "")
 
     def group(self) -> str:
         """The body of the loop over groups of a stack's products, which it forms one by one."""
-        code = Code()
-        names = [part.split()[1][1:] for part in STACK.split(", ")]
-        kinds = dict(zip(names, (part.split()[0] for part in STACK.split(", ")), strict=True))
-        places = {
-            name: code.at("%context", 8 * i) for i, name in enumerate([*names, "each", "bytes"])
-        }
-        f = {name: code.load(kinds.get(name, "i64"), place, 8) for name, place in places.items()}
+        code = Function()
+        kinds = {name[1:]: kind for kind, name in (part.split() for part in STACK.split(", "))}
+        f = Fields(code, "%context", {**kinds, "each": "i64", "bytes": "i64"})
         start = code.i64("mul", "%index", f["each"])
         stop = code.least(code.i64("add", start, f["each"]), f["count"])
-        f["workspace"] = code.at(f["workspace"], code.i64("mul", "%index", f["bytes"]))
-        f["parallel"] = f["pool"] = "null"
-        with code.loop(start, stop) as i:
-            self.call_product(code, f, i)
-        return code.define("group", "ptr %context, i64 %index")
-
-    def call_product(self, code: Code, f: dict[str, str], i: str) -> None:
-        """Call `product` for one of a stack."""
-        now = dict(f)
+        workspace = code.at(f["workspace"], code.i64("mul", "%index", f["bytes"]))
+        moves = []
         for name in "abc":
-            offset = code.i64("mul", code.i64("mul", i, f[f"{name}_batch"]), self.size)
-            now[name] = code.at(f[name], offset)
-        names = [part.split() for part in PRODUCT.split(", ")]
-        given = ", ".join(f"{kind} {now[name[1:]]}" for kind, name in names)
-        code.do(f"call void @product({given})")
+            step = code.i64("mul", f[f"{name}_batch"], self.size)
+            moves.append((code.at(f[name], code.i64("mul", start, step)), step))
+        with code.walk(start, stop, along=moves) as (_, *operands):
+            now = {**dict(zip("abc", operands, strict=True)), "workspace": workspace}
+            names = [part.split() for part in PRODUCT.split(", ")]
+            given = [f"{kind} {now.get(name[1:]) or f[name[1:]]}" for kind, name in names]
+            code.do(f"call void @product({', '.join(given)})")
+        return code.define("group", "ptr %context, i64 %index")
 
     def products(self) -> str:
         """A stack: small products in groups, large ones one by one, each shared."""
-        code = Code()
+        code = Function()
         parts = [part.split() for part in STACK.split(", ")]
-        f = {name[1:]: name for _, name in parts}
         code.cells.append(f"  %context = alloca [{len(parts) + 2} x i64], align 64")
-        for place, (kind, name) in enumerate(parts):
-            code.store(kind, name, code.at("%context", 8 * place), 8)
         work = code.i64("mul", code.i64("mul", "%m", "%n"), "%k")
-        small = code.test("slt", work, WHOLE)
-        short = code.test("sle", "%k", DEPTH)
-        grouped = code.put(f"and i1 {small}, {short}")
-        with code.unless(grouped), code.loop(0, "%count") as i:
-            self.call_product(code, f, i)
-        with code.when(grouped):
-            positive = code.choose(code.test("sgt", work, 1), work, 1)
-            each, least = code.ceil(f"{SERIAL}", positive), code.ceil("%count", GROUPS)
-            each = code.choose(code.test("sgt", each, least), each, least)
-            longer = code.choose(code.test("sgt", "%m", "%n"), "%m", "%n")
-            across = code.i64("mul", code.ceil(longer, self.width), self.width)
-            across = code.i64("mul", code.i64("add", across, FEW), "%k")
-            room = code.i64("add", code.i64("mul", across, self.size), 64)
-            code.store("i64", each, code.at("%context", 8 * len(parts)), 8)
-            code.store(
-                "i64", code.i64("and", room, -64), code.at("%context", 8 * len(parts) + 8), 8
-            )
-            alone = code.put("icmp eq ptr %parallel, null")
-            self.share(code, alone, "@group", code.ceil("%count", each))
+        grouped = code.both(code.test("slt", work, WHOLE), code.test("sle", "%k", DEPTH))
+        positive = code.choose(code.test("sgt", work, 1), work, 1)
+        each, least = code.ceil(f"{SERIAL}", positive), code.ceil("%count", GROUPS)
+        each = code.choose(code.test("sgt", each, least), each, least)
+        each = code.choose(grouped, each, "%count")
+        longer = code.choose(code.test("sgt", "%m", "%n"), "%m", "%n")
+        across = code.i64("and", code.i64("add", longer, self.width - 1), -self.width)
+        across = code.i64("mul", code.i64("add", across, FEW), "%k")
+        room = code.i64("add", code.i64("mul", across, self.size), 64)
+        parts += [["i64", each], ["i64", code.i64("and", room, -64)]]
+        for place, (kind, value) in enumerate(parts):
+            if value == "%parallel":  # a group's products are not shared once more
+                value = code.choose(grouped, "null", value, "ptr")
+            code.store(kind, value, code.at("%context", 8 * place), 8)
+        alone = code.put("icmp eq ptr %parallel, null")
+        some = code.choose(code.test("sgt", "%count", 0), "%count", 0)
+        each = code.choose(code.test("sgt", each, 1), each, 1)
+        self.share(code, alone, "@group", code.ceil(some, each))
         return code.define("products", STACK, "")

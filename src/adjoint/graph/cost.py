@@ -8,6 +8,7 @@ forms alone.  Routines of a library are estimated.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from ..base.dtypes import type_of
@@ -21,6 +22,36 @@ DEAR = frozenset(
     " expm1 floor_divide fmod gamma gammaln hypot i0 log log10 log1p log2 logaddexp logaddexp2 pow"
     " remainder sin sinc sinh sqrt tan tanh".split()
 )
+
+
+EXACT = 16  # sizes up to which each counts for itself
+
+
+def rough(n: int) -> int:
+    """The order of magnitude of a size: one number for all sizes from 17 to 95, from 96 to 767, from
+    768 to 6143, and so on.  What is decided by it is decided alike for all of them."""
+    if n <= EXACT:
+        return n
+    if n < 96:
+        return 32
+    return 1 << (3 * level(n) + 5)
+
+
+def bound(n: int) -> int:
+    """The largest size with the same order of magnitude."""
+    if n <= EXACT:
+        return n
+    return 95 if n < 96 else (96 << 3 * level(n)) - 1
+
+
+def level(n: int) -> int:
+    """How many steps of 8 a size is above 96, the first counted as well."""
+    return ((n // 96).bit_length() + 2) // 3
+
+
+def rough_size(shape: Iterable[int]) -> int:
+    """The order of magnitude of the number of elements."""
+    return math.prod(map(rough, shape))
 
 
 class Cost(NamedTuple):

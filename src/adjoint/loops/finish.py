@@ -47,7 +47,7 @@ def read_along(body: Sequence[Any]) -> set[Array]:
 
 def finished(body: Sequence[Any], wanted: set[Array]) -> list[Any]:
     """A body with copies of the arrays that it declares, made after their last update."""
-    mine = {item.array for item in body if isinstance(item, Scratch) and item.array in wanted}
+    mine = [item.array for item in body if isinstance(item, Scratch) and item.array in wanted]
     last = {a: max(k for k, item in enumerate(body) if touches(item, a)) for a in mine}
     plain: dict[Array, Array] = {}
     made: list[Any] = []

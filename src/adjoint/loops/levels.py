@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import product
 from typing import Any
 
-from ..graph.cost import DEAR
+from ..graph.cost import DEAR, bound, rough_size
 from .finish import read_along
 from .ir import (
     INDEX,
@@ -55,6 +55,8 @@ UNROLLED = {4: 8, 12: 4}  # operations up to which so many vectors are worked on
 FEW = 32  # elements up to which loops over them are unrolled
 CELLS = 4  # accumulators up to which a loop is unrolled
 PLAIN = DEAR - {"sqrt"}  # operations of many instructions
+
+Measure = Callable[[int], int]
 
 
 # --------------------------------------------------------------------------------------- unrolling
@@ -150,7 +152,7 @@ class Strips:
 
 def levels(program: Program, lanes: int) -> Program:
     """Sum in levels where it is worth it."""
-    known: dict[Loop, float] = {}
+    known: dict[Loop, tuple[float, float]] = {}
     few: dict[Array, float] = {}
     for _ in range(MOST):  # one more level each time
         one = Levels(program, lanes, known, few)
@@ -197,11 +199,11 @@ class Levels:
         self,
         program: Program,
         lanes: int,
-        known: dict[Loop, float],
+        known: dict[Loop, tuple[float, float]],
         few: dict[Array, float],
     ) -> None:
         self.lanes = lanes
-        self.known = known  # how often loops run whose bounds are computed
+        self.known = known  # how often loops run whose bounds are computed: at most, and now
         self.few = few  # additions to a lane that need no more levels, where not RUN
         self.chosen: dict[Loop, Strips] = {}
         by_loop: dict[Loop, list[Accumulator]] = {}
@@ -215,15 +217,15 @@ class Levels:
 
     # ------------------------------------------------------------------------------------- counting
 
-    def trips(self, loop: Loop) -> float:
-        """How often a loop runs."""
+    def trips(self, loop: Loop, most: Measure = bound) -> float:
+        """How often a loop runs: at most, for a size of that order of magnitude, or (`int`) now."""
         if loop in self.known:
-            return self.known[loop]
+            return self.known[loop][most is int]
         begin, end = loop.begin, loop.end
         if isinstance(begin, (int, Symbol)) and isinstance(end, (int, Symbol)):
-            return extent(end) - extent(begin)
+            return most(extent(end) - extent(begin))
         if isinstance(begin, Operation) and isinstance(begin.operands[-1], Symbol):
-            return extent(begin.operands[-1])  # a block of iterations
+            return most(extent(begin.operands[-1]))  # a block of iterations
         return 1
 
     def at_once(self, loop: Loop) -> int:
@@ -231,9 +233,9 @@ class Levels:
         wide = loop.lanes and self.lanes > 1
         return self.lanes * unrolled(loop, self.lanes) if wide else 1
 
-    def to_a_lane(self, loop: Loop) -> float:
+    def to_a_lane(self, loop: Loop, most: Measure = bound) -> float:
         """How many iterations of a loop the lane has that gets most."""
-        trips = self.trips(loop)
+        trips = self.trips(loop, most)
         if not loop.lanes or self.lanes == 1:
             return trips
         step = self.at_once(loop)
@@ -255,11 +257,11 @@ class Levels:
         inside = [path[path.index(loop) + 1 :] for _, path in one.updates]
         return sum(math.prod(self.trips(x) for x in path) for path in inside)
 
-    def inner_count(self, one: Accumulator, loop: Loop) -> float:
+    def inner_count(self, one: Accumulator, loop: Loop, most: Measure = bound) -> float:
         """How many additions to an element's lane one iteration makes."""
         path = one.updates[0][1]
         inside = path[path.index(loop) + 1 :]
-        return math.prod(self.to_a_lane(x) for x in inside if is_summed(one, x))
+        return math.prod(self.to_a_lane(x, most) for x in inside if is_summed(one, x))
 
     def work(self, body: Sequence[Any]) -> float:
         """The additions that a body costs."""
@@ -289,21 +291,24 @@ class Levels:
                 strips.arrays.append(one)
         if not strips.arrays:
             return
-        count = max(1.0, max(self.inner_count(a, loop) for a in strips.arrays))
-        cells = sum(math.prod(private(a, loop)[0].extents()) for a in strips.arrays)
+        now, count = (
+            max(1.0, max(self.inner_count(a, loop, most) for a in strips.arrays))
+            for most in (int, bound)
+        )
+        cells = sum(rough_size(private(a, loop)[0].extents()) for a in strips.arrays)
         run = min(run_of(a, loop) for a in strips.arrays)
         side_by_side = self.at_once(loop)
 
-        def size(additions: int) -> int:
+        def size(additions: int, count: float) -> int:
             return max(1, round(additions / count)) * side_by_side
 
-        strips.size = size(run)
+        strips.size = size(run, now)
         strips.is_fixed = count == 1
-        is_cheap = FLUSH * cells <= 2 * SHARE * strips.size * total / (
+        is_cheap = FLUSH * cells <= 2 * SHARE * size(run, count) * total / (
             self.lanes if loop.lanes else 1
         )
         if not is_cheap and cells > REGISTERS:
-            strips.size = size(LONG_RUN)
+            strips.size = size(LONG_RUN, now)
             if self.to_a_lane(loop) * count <= LONG_RUN:
                 return
         if is_cheap or cells > REGISTERS:
@@ -311,7 +316,7 @@ class Levels:
                 one.scratch.compensated = True
         else:  # long runs are added up by twos less often
             self.few.update((a.array, RUN + LONE_RUN - run) for a in strips.arrays)
-        if not is_cheap and strips.size == side_by_side == 1:  # would only add a level
+        if not is_cheap and strips.is_fixed and strips.size == 1:  # would only add a level
             return
         self.chosen[loop] = strips
 
@@ -323,7 +328,7 @@ class Levels:
         for item in body:
             if isinstance(item, Loop):
                 inner = item.again(self.stripped(item.body))
-                self.known[inner] = self.trips(item)
+                self.known[inner] = self.trips(item), self.trips(item, int)
                 if item in self.chosen:
                     made += self.in_strips(inner, item, self.chosen[item])
                     continue
@@ -337,8 +342,13 @@ class Levels:
         size: Any = Constant(strips.size, INDEX) if strips.is_fixed else Symbol(strips.size)
         before, count = strip_count(begin, end, size)
         outer = Loop(count, rare=loop.rare)
-        self.known[outer] = max(1, (self.trips(loop) + missing(strips.size)) // strips.size)
-        self.known[inner] = min(self.trips(loop), strips.size)
+        most, now = self.trips(loop), self.trips(loop, int)
+        missed = missing(strips.size)
+        self.known[outer] = (
+            max(1, (most + missed) // strips.size),
+            max(1, (now + missed) // strips.size),
+        )
+        self.known[inner] = min(most, strips.size), min(now, strips.size)
         first: Any = Operation("mul", [outer.index, size], INDEX)
         outer.body.append(first)
         if not is_zero(begin):

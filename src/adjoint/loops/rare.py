@@ -1,20 +1,19 @@
 """Which loops have little to do, beside the others of a program.
 
 Enters: a loop program.  Leaves: the same, its outermost loops that do less than a small share of
-the work marked `rare`: they stay on one thread, take one vector at a time, and use the vector forms
-of mathematical functions, so that they cost little code.  Speed there would not be noticed, but
-the time to compile would.
+the work marked `rare`: they take one vector at a time, and use the vector forms of mathematical
+functions, so that they cost little code.  Speed there would not be noticed, but the time to compile
+would.
 """
 
 from __future__ import annotations
 
-import math
-
+from ..graph.cost import rough, rough_size
 from .ir import Loop, Product, Program, Routine, extent, walk
 from .share import work
 
 MUCH = 200_000  # work of a program, in additions, in which some loops may be rare
-LITTLE = 0.03  # share of the work that such a loop does, at most
+LITTLE = 0.05  # share of the work that such a loop does, at most
 ROUTINE = 30  # additions that a routine costs for each element
 
 
@@ -34,10 +33,10 @@ def mark_rare(program: Program) -> Program:
 def item_work(item: object) -> float:
     """The additions that an item of a program costs."""
     if isinstance(item, Loop):
-        return work(item)
+        return work(item, rough)
     if isinstance(item, Product):
         sizes = [extent(n) for _, n in item.axes]
-        return math.prod(sizes) * (extent(item.batch[1]) if item.batch else 1)
+        return rough_size(sizes) * (rough(extent(item.batch[1])) if item.batch else 1)
     if isinstance(item, Routine):
-        return ROUTINE * math.prod(item.output.extents())
+        return ROUTINE * rough_size(item.output.extents())
     return 0.0

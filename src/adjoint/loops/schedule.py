@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from ..graph.cost import rough, rough_size
 from ..optimize.expression import Expression, is_gather
 from ..optimize.fuse import Class, Plan
 from ..optimize.statements import Statement
@@ -21,7 +22,7 @@ def lane_classes(plan: Plan, lanes: int) -> tuple[Class, ...]:
     candidates = [
         c
         for c in plan.classes
-        if c.extent >= lanes and not c.is_fixed and not is_sequential(plan, c)
+        if min(c.extent, rough(c.extent)) >= lanes and not c.is_fixed and not is_sequential(plan, c)
     ]
     found: list[Class] = []
     while candidates:
@@ -38,12 +39,13 @@ def score(plan: Plan, statements: Sequence[Statement], c: Class, lanes: int) -> 
     """What statements cost where a class goes along the lanes."""
     total = 0.0
     for s in statements:
-        work = math.prod(s.domain) * (1 + len(s.reads))
+        work = rough_size(s.domain) * (1 + len(s.reads))
         if c not in s.classes.values():
             total += work
             continue
         axis = next(q for q, k in s.classes.items() if k is c)
-        waste = math.ceil(c.extent / lanes) * lanes / c.extent
+        extent = rough(c.extent)
+        waste = math.ceil(extent / lanes) * lanes / extent
         total += work / lanes * waste + strided(plan, s, axis)
     return total
 
@@ -67,7 +69,7 @@ def strided(plan: Plan, s: Statement, axis: int) -> int:
             continue
         if x.op in ("input", "table"):
             if at is not None and not is_contiguous(x.shape, at):
-                found += x.size
+                found += rough_size(x.shape)
         elif x.op == "view":
             places = [
                 p
@@ -78,7 +80,7 @@ def strided(plan: Plan, s: Statement, axis: int) -> int:
         elif x.op in ("map", "place"):
             stack.extend((a, at) for a in x.inputs)
     if s.kind == "output" and not is_contiguous(s.domain, axis):
-        found += math.prod(s.domain)
+        found += rough_size(s.domain)
     return found
 
 

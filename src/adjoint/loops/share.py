@@ -15,7 +15,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from ..graph.cost import DEAR
+from ..graph.cost import DEAR, rough
 from .ir import (
     INDEX,
     Array,
@@ -38,6 +38,7 @@ from .ir import (
 from .lanes import lanes_of
 
 WORTH = 20_000  # work of a block, in additions: some 8 microseconds
+RARE_WORTH = 200_000  # the same in a loop with little to do beside others
 MOST = 32  # blocks
 HEAVY = 20  # additions that a dear function costs
 FEW = 32  # elements up to which loops over them are unrolled
@@ -83,23 +84,20 @@ class SizeTable:
 
 def shared(loop: Loop, lanes: int, sizes: SizeTable) -> list[Any] | None:
     """A loop in blocks, with what goes before and after; None where it is not worth it."""
-    if loop.rare or not isinstance(loop.end, Symbol) or loop.begin != 0:
+    if not isinstance(loop.end, Symbol) or loop.begin != 0:
         return None
     written = writes(loop)
     if not written.is_shareable:
         return None
-    n = loop.end.value
-    total = work(loop) / (lanes if any_lanes(loop) else 1)
-    most = min(MOST, total / WORTH, total / (SHARE * max(1.0, clearing(loop, written, lanes))))
-    count = 1 << max(0, int(most).bit_length() - 1)  # two threads, or four, have as much to do
-    step = lanes if loop.lanes else 1
-    size = max(n // max(count, 1) // step * step, step)
-    count = n // size
-    if count < 2:
+    n, step = loop.end.value, lanes if loop.lanes else 1
+    if number_of_blocks(loop, written, lanes, rough) < 2 or n < 2 * step:
         return None
+    count = number_of_blocks(loop, written, lanes, int)
+    size = max(n // count // step * step, step)
+    count = n // size
     blocks = sizes.symbol(("blocks", loop), count)
     by = sizes.symbol(("block size", loop), size)
-    outer = Loop(blocks, blocks=True)
+    outer = Loop(blocks, blocks=True, rare=loop.rare)
     first = Operation("mul", [outer.index, by], INDEX)
     following = Operation("add", [first, by], INDEX)
     one = Constant(1, INDEX)
@@ -110,19 +108,20 @@ def shared(loop: Loop, lanes: int, sizes: SizeTable) -> list[Any] | None:
     private = {a: Array(a.shape, a.dtype, "scratch") for a in written.updates}
     before: list[Any] = []
     later: list[Any] = []
-    inner = Loop(end, replaced(loop.body, private), first, lanes=loop.lanes)
+    inner = Loop(end, replaced(loop.body, private), first, lanes=loop.lanes, rare=loop.rare)
     inner.index = loop.index
     for array, combine in written.updates.items():
         own = private[array]
         outer.body.append(Scratch(own, neutral(combine, array.dtype)))
     outer.body.append(inner)
     partial = partial_results(inner)
-    is_rare = total > FAR_MORE * count * clearing(loop, written, lanes)
+    total = work(loop, rough) / (lanes if any_lanes(loop) else 1)
+    is_rare = total > FAR_MORE * MOST * clearing(loop, written, lanes, rough)
     groups: dict[Any, list[Array]] = {}
     for array in written.updates:
         groups.setdefault(number_of_cells(array, sizes), []).append(array)
     for cells, some in groups.items():
-        is_wide = lanes > 1 and extent(cells) >= max(lanes, FEW)
+        is_wide = lanes > 1 and min(extent(cells), rough(extent(cells))) >= max(lanes, FEW)
         every = {a: Array((blocks, cells), a.dtype, "scratch") for a in some}
         before += [Scratch(x) for x in every.values()]
         for is_partial in (True, False):
@@ -143,12 +142,26 @@ def shared(loop: Loop, lanes: int, sizes: SizeTable) -> list[Any] | None:
     return [*before, outer, *later]
 
 
-def clearing(loop: Loop, written: Written, lanes: int) -> float:
+def number_of_blocks(
+    loop: Loop, written: Written, lanes: int, measure: Callable[[int], int]
+) -> int:
+    """How many blocks are worth it: a power of two, so that two threads, or four, have as much to
+    do.  Sizes count as `measure` says."""
+    total = work(loop, measure) / (lanes if any_lanes(loop) else 1)
+    least = SHARE * max(1.0, clearing(loop, written, lanes, measure))
+    most = min(MOST, total / (RARE_WORTH if loop.rare else WORTH), total / least)
+    return 1 << max(0, int(most).bit_length() - 1)
+
+
+def clearing(
+    loop: Loop, written: Written, lanes: int, measure: Callable[[int], int] = int
+) -> float:
     """What it costs to clear and combine the accumulators of one block."""
     partial = partial_results(loop) if lanes > 1 else set()
     total = 0.0
     for a in written.updates:
-        total += math.prod(a.extents()) * (COMBINING if a in partial else 4 / lanes)
+        cells = math.prod(map(measure, a.extents()))
+        total += cells * (COMBINING if a in partial else 4 / lanes)
     return total
 
 
@@ -258,26 +271,26 @@ def following(loop: Loop) -> set[Any]:
     return {loop.index}
 
 
-def work(loop: Loop) -> float:
-    """The additions that a loop costs."""
+def work(loop: Loop, measure: Callable[[int], int] = int) -> float:
+    """The additions that a loop costs; sizes count as `measure` says."""
 
     def of(body: Sequence[Any]) -> Iterator[float]:
         for item in body:
             if isinstance(item, Loop):
-                yield trips(item) * sum(of(item.body))
+                yield measure(trips(item)) * sum(of(item.body))
             elif isinstance(item, Operation):
                 yield HEAVY if item.name in DEAR else 1
             elif isinstance(item, (Load, Store, Update)):
                 yield 2
 
-    return trips(loop) * sum(of(loop.body))
+    return measure(trips(loop)) * sum(of(loop.body))
 
 
 def is_chain(program: Program) -> bool:
     """Whether the heaviest lanes loop is a short chain of dear functions: what one vector waits for
     is then hidden by working on more vectors at once."""
     loops = [x for x in walk(program.body) if isinstance(x, Loop) and x.lanes]
-    loop = max(loops, key=work, default=None)
+    loop = max(loops, key=lambda x: work(x, rough), default=None)
     if loop is None or any(isinstance(x, (Loop, Scratch)) for x in loop.body):
         return False
     operations = [x for x in loop.body if isinstance(x, Operation)]

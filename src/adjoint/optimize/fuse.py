@@ -18,6 +18,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from ..graph.cost import rough, rough_size
 from .expression import Expression, Expressions
 from .statements import Rare, Selection, Statement
 
@@ -127,8 +128,8 @@ def inside(item: Any) -> list[Statement]:
 def cost(selection: Selection, s: Statement) -> int:
     """The additions that a statement costs."""
     if s.kind == "product":
-        return s.node.size * s.node.inputs[0].shape[-1]
-    return math.prod(s.domain) * max(s.cost, selection.costs[s.value], 1)
+        return rough_size((*s.node.shape, s.node.inputs[0].shape[-1]))
+    return rough_size(s.domain) * max(s.cost, selection.costs[s.value], 1)
 
 
 def is_cheaper_again(plan: Plan, s: Statement, readers: dict[Statement, list[Statement]]) -> bool:
@@ -138,7 +139,7 @@ def is_cheaper_again(plan: Plan, s: Statement, readers: dict[Statement, list[Sta
     if s.shared >= len(s.path):
         return False
     size = s.node.dtype.itemsize
-    size *= math.prod(
+    size *= rough_size(
         nest.of.extent for nest in s.path[s.shared :] if nest.of in s.classes.values()
     )
     size *= math.prod(n for q, n in enumerate(s.domain) if q not in s.classes)
@@ -169,11 +170,11 @@ def find_classes(plan: Plan) -> None:
                 parent[s, q] = Class(n, s, q in s.rolled)
     edges: list[tuple[int, int, int, Statement, Any, tuple]] = []
     for s in plan.statements:
-        reader = math.prod(s.domain)
+        reader = rough_size(s.domain)
         for p, at in s.reads:
-            edges.append((p.node.size, 1, reader, s, p, at))
+            edges.append((rough_size(p.node.shape), 1, reader, s, p, at))
         for x, at in s.leaves:
-            edges.append((x.size, 0, reader, s, x, at))
+            edges.append((rough_size(x.shape), 0, reader, s, x, at))
             for q, n in enumerate(x.shape):
                 if selection.is_loop(n) and (x, q) not in parent:
                     parent[x, q] = Class(n, x)
@@ -215,13 +216,13 @@ def order_classes(plan: Plan) -> None:
         return max(depth[s] for s in plan.statements if c in s.classes.values())
 
     def work(c: Class) -> int:
-        return sum(math.prod(s.domain) for s in plan.statements if c in s.classes.values())
+        return sum(rough_size(s.domain) for s in plan.statements if c in s.classes.values())
 
     def position(c: Class) -> int:
-        axes = [(-x.size, axis) for (x, axis), found in plan.leaves.items() if found is c]
+        axes = [(-rough_size(x.shape), axis) for (x, axis), found in plan.leaves.items() if found is c]
         return min(axes, default=(0, 0))[1]
 
-    plan.classes.sort(key=lambda c: (c.is_fixed, phases(c), -work(c), position(c), -c.extent))
+    plan.classes.sort(key=lambda c: (c.is_fixed, phases(c), -work(c), position(c), -rough(c.extent)))
     for rank, c in enumerate(plan.classes):
         c.rank = rank
     for s in plan.statements:
@@ -268,7 +269,7 @@ class Tree:
 
         weight: dict[Class | None, int] = {}
         for s in statements:
-            weight[opened(s)] = weight.get(opened(s), 0) + math.prod(s.domain)
+            weight[opened(s)] = weight.get(opened(s), 0) + rough_size(s.domain)
         while left:
             for s in left:
                 if opened(s) is None and all(p in group for p in before[s]):

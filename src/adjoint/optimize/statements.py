@@ -16,7 +16,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from ..graph.cost import DEAR
+from ..graph.cost import DEAR, rough_size
 from .expression import Expression, Expressions, is_gather
 from .literal import unread_cells
 
@@ -249,9 +249,8 @@ class Selection:
             return max(inside, default=0)
         if x.op in ("reduce", "scan"):
             axes = x.attribute[1]
-            count = x.inputs[0].shape[axes] if isinstance(axes, int) else math.prod(
-                x.inputs[0].shape[k] for k in axes
-            )  # fmt: skip
+            reduced = (axes,) if isinstance(axes, int) else axes
+            count = rough_size(x.inputs[0].shape[k] for k in reduced)
             return count * (1 + inside[0])
         if x.op == "map":
             name = x.attribute[0]
@@ -272,7 +271,7 @@ class Selection:
     def allowed(self) -> float:
         """How many instructions the program may have: more where they have more to do."""
         work = sum(
-            math.prod(s.domain) * max(s.cost, self.costs[s.value], 1) for s in self.statements
+            rough_size(s.domain) * max(s.cost, self.costs[s.value], 1) for s in self.statements
         )
         return min(INSTRUCTIONS, INSTRUCTIONS_LITTLE + work / WORK_EACH)
 

@@ -25,6 +25,7 @@ from ..codegen.operations import external_address, supports
 from ..codegen.routines import module_of, routine_workspace
 from ..codegen.targets import Target, host
 from ..graph import op
+from ..graph.cost import rough
 from ..graph.function import Function
 from ..graph.node import Node
 from ..graph.primitive import Scalar
@@ -192,8 +193,8 @@ def planned(
         along = lane_classes(placed, lanes) if lanes > 1 else ()
     program = lower(placed, arguments, along, watch)
     watch("lower", program)
-    shortest = min([c.extent for c in along], default=0)
-    if shortest >= 8 * lanes and program_work(program) > DOUBLED:
+    shortest = min([rough(c.extent) for c in along], default=0)
+    if shortest >= 8 * lanes and program_work(program, rough) > DOUBLED:
         lanes *= 4 if is_chain(program) else 2
     program = share(mark_rare(program), lanes)
     is_parallel = any(isinstance(x, Loop) and x.blocks for x in program.body)
@@ -202,9 +203,9 @@ def planned(
     return levels(finish(program), lanes), lanes
 
 
-def program_work(program: Program) -> float:
-    """The additions that a program costs."""
-    return sum(work(item) for item in program.body if isinstance(item, Loop))
+def program_work(program: Program, measure: Callable[[int], int] = int) -> float:
+    """The additions that a program costs; sizes count as `measure` says."""
+    return sum(work(item, measure) for item in program.body if isinstance(item, Loop))
 
 
 def rebuilt(step: Step, target: Target) -> bytes:

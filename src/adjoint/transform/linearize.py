@@ -36,8 +36,8 @@ def kept_values(
 
     A value that depends on an older variable is wrapped by `handle`, so that an outer derivative
     sees what is done with it; so is one that depends on none, but was recorded all the same (in a
-    program: its value may be an example). Where a value was not kept (no rule reads it) its node stands for its
-    type.
+    program: its value may be an example). Where a value was not kept (no rule reads it) its node
+    stands for its type.
     """
 
     def read(x: Any) -> Any:

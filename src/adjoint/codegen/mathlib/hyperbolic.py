@@ -1,8 +1,8 @@
 """sinh, cosh, tanh, their inverses and the logistic function, as LLVM IR of any width.
 
 With x = n log(2) + r, the addition theorems turn sinh(x) and cosh(x) into powers of two and
-polynomials in r*r, without a division.  tanh(x) and the logistic function are quotients of
-exp(..) - 1 and the like, numerator and denominator each with a residual.
+polynomials in r*r, without a division; tanh(x) into a quotient, of which a short number near it is
+taken away first.  The logistic function is a quotient with a residual.
 
 The inverses take an integer n near x/log(2), and tanh((x - n log(2))/2) is a rational expression of
 what is given: (sinh x - sinh n log(2))/(cosh x + cosh n log(2)) for arcsinh and arccosh.  The rest
@@ -11,10 +11,12 @@ is the polynomial of `log`.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from ..builder import Builder, Value
 from . import coefficients as c
+from .estimates import in_pairs
 from .exponential import LN2, LOG2_E, limits, reduced
 from .logarithm import LN2 as LN2_BELOW
 from .registry import function
@@ -73,21 +75,54 @@ def cosh(b: Builder, x: Value) -> Value:
     return hyperbolic(b, x, False)
 
 
+class Tangent(NamedTuple):
+    """The constants of tanh for a kind of float."""
+
+    unit: float  # log(2)/2
+    rest: float  # what that lacks
+    last: int  # up to which n both 1 - 2**-n and 1 + 2**-n are floats
+    inverse: int  # less a number's bits: those of its reciprocal, within 7%
+    short: int  # the bits of a number of half as many digits
+    polynomial: Sequence[float]
+
+
+TANGENTS = {
+    "double": Tangent(
+        0.34657359027997264, 1.1595234069231498e-17, 52, 0x7FDF << 48, -1 << 27, c.TANH
+    ),
+    "float": Tangent(
+        0.3465735912322998, -9.52327149978884e-10, 23, 0x7EF8 << 16, -1 << 12, c.TANH_SINGLE
+    ),
+}
+
+
 @function("tanh", ulp=1.0, ulp_single=1.0)
 def tanh(b: Builder, x: Value) -> Value:
-    """(exp(2 |x|) - 1)/(exp(2 |x|) + 1), both divided by the same power of two."""
+    """(A + B s)/(B + A s) with |x| = n log(2)/2 + r, s = tanh(r), A = 1 - 2**-n, B = 1 + 2**-n.
+
+    A short number c near that quotient is taken away before the division, so that the quotient's
+    error is small: c + (P + Q s)/(B + A s) with P = A - c B, Q = B - c A, which are exact.  s is
+    r less `tail`, and stays in these two parts; c needs r alone, and no more than a guess at the
+    reciprocal (the difference of the bits; J. F. Blinn, Floating-Point Tricks, 1997).
+    """
     if not is_double(x) and b.target.vector_bits == 512:
         return tanh_by_table(b, x)
-    a = b.abs(x)
-    t = reduced(b, lowest(b, a + a, 44.0))
-    inverse = inverse_power(b, t.k, x.kind)
-    first, rest = fast_two_sum(1.0 - inverse, t.high)
-    high, low = fast_two_sum(first, rest + t.low)
-    inverse = inverse + inverse
-    divisor = high + inverse  # from the numerator: where that lost 2**-n, the quotient does not
-    swap = b.compare("olt", high, inverse)
-    big, small = b.select(swap, inverse, high), b.select(swap, high, inverse)
-    return b.copysign(quotient(b, high, low, divisor, (big - divisor) + small + low), x)
+    t, form = TANGENTS[x.kind], format_of(x)
+    a = lowest(b, b.abs(x), 19.5 if is_double(x) else 9.5)
+    magic = form.magic + form.bias  # the lowest bits are the exponent of 2**-n
+    shifted = highest(b, b.fma(a, -2.0 * LOG2_E, magic), magic - t.last)
+    n = magic - shifted
+    power = b.from_bits(b.bits(shifted) << form.shift)
+    big, small = 1.0 + power, 1.0 - power
+    r = b.fma(n, -t.unit, a)
+    square = r * r
+    divisor = b.fma(small, r, big)
+    guess = b.fma(big, r, small) * b.from_bits(t.inverse - b.bits(divisor))
+    guess = b.from_bits(b.bits(guess) & t.short)
+    tail = b.fma(r * square, in_pairs(b, square, t.polynomial), n * t.rest)
+    slope = b.fma(-guess, small, big)
+    above = b.fma(-slope, tail, b.fma(slope, r, b.fma(-guess, big, small)))
+    return b.copysign(guess + b.div(above, b.fma(-small, tail, divisor)), x)
 
 
 def tanh_by_table(b: Builder, x: Value) -> Value:

@@ -7,6 +7,7 @@ term is exact.  In single precision log(m) = f - f*f/2 + f**3 P(f), without a di
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ..builder import Builder, Value
@@ -76,6 +77,8 @@ def log2(b: Builder, x: Value) -> Value:
     m, n, _ = fraction_and_exponent(b, x)
     f = m - 1.0
     first, second = LOG2_E[x.kind]
+    if not is_double(x):
+        return by_slope(b, x, f, n, first, c.LOG2_SINGLE)
     product, error = two_product(b, f, first)
     total, lost = fast_two_sum(n, product)
     rest = b.fma(f, second, error + lost)
@@ -89,6 +92,8 @@ def log10(b: Builder, x: Value) -> Value:
     f = m - 1.0
     first, second = LOG10_E[x.kind]
     unit, more = LOG10_2[x.kind]
+    if not is_double(x):
+        return by_slope(b, x, f, n * unit, first, c.LOG10_SINGLE, n * more)
     product, error = two_product(b, f, first)
     total = b.fma(n, unit, product)
     lost = b.fma(n, unit, -total) + product
@@ -98,9 +103,25 @@ def log10(b: Builder, x: Value) -> Value:
 
 def last_sum(b: Builder, x: Value, f: Value, total: Value, rest: Value, factor: float) -> Value:
     """total + (log(1 + f) - f + rest) * factor, rounded seldom; the logarithm of x."""
-    if not is_double(x):  # what f*f in log(1 + f) = f - f*f/2 + .. loses
-        rest = b.fma(two_product(b, f, f)[1], -0.5, rest)
     return mend_logarithm(b, x, b.fma(beyond(b, f, rest), factor, total), total)
+
+
+def by_slope(
+    b: Builder,
+    x: Value,
+    f: Value,
+    whole: Value,
+    slope: float,
+    others: Sequence[float],
+    rest: Value | None = None,
+) -> Value:
+    """whole + rest + f (slope + c0 + c1 f + ..), the logarithm of x, in single precision."""
+    product, error = two_product(b, f, slope)
+    total, lost = fast_two_sum(whole, product)
+    lost = lost + (error if rest is None else error + rest)
+    low = b.fma(f, b.polynomial(f, others), lost)
+    low = b.select(b.compare("olt", low, 1.0), low, 1.0)  # not NaN where the total is infinite
+    return mend_logarithm(b, x, total + low)
 
 
 def shifted(b: Builder, f: Value, low: Value, n: Value) -> tuple[Value, Value]:

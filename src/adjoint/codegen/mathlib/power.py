@@ -19,7 +19,6 @@ from .registry import function
 from .vectors import (
     fast_two_sum,
     format_of,
-    fraction_and_exponent,
     is_double,
     lookup,
     mantissa_and_exponent,
@@ -88,12 +87,15 @@ def pow(b: Builder, x: Value, y: Value) -> Value:
         q = paired(b, r, square, c.EXP_WIDE)
         one, error = fast_two_sum(b.constant(x.kind, 1.0), whole)
         result = one + (error + b.fma(square, q, rest))
-        least, most = -746.0, 710.0
+        least, most, usual = -746.0, 710.0, 700.0
     else:
         q = paired(b, r, square, c.EXP_SINGLE)
         result = 1.0 + (whole + b.fma(square, q, rest))
-        least, most = -104.0, 89.0
-    return signed(b, x, y, bounds(b, x, y, p, scale(b, result, n, k), most, least))
+        least, most, usual = -104.0, 89.0, 86.0
+    result = scale(b, result, n, k)
+    rare = b.integer("or", b.compare("olt", x, 0.0), b.compare("uge", b.abs(p), usual))
+    others = lambda: [signed(b, x, y, bounds(b, x, y, p, result, most, least))]
+    return b.rarely(rare, [result], others)[0]
 
 
 def bounds(
@@ -148,16 +150,22 @@ def cbrt(b: Builder, x: Value) -> Value:
     """The real cube root.
 
     |x| = 2**(3 q) a; a polynomial gives z near a**(-1/3), Newton's step mends it, and
-    y = a z*z is mended by its residual a - y**3.
+    y = a z*z is mended by its residual a - y**3.  For singles lines from a table give z.
     """
-    a, n, _ = fraction_and_exponent(b, b.abs(x))
+    a, n = mantissa_and_exponent(b, x)
     magic = format_of(x).magic
     q = b.fma(n, 1 / 3, magic) - magic
     rest = b.fma(q, -3.0, n)
-    z = paired(b, a, a * a, c.CUBE_ROOT)
-    up, down = b.compare("ogt", rest, 0.5), b.compare("olt", rest, -0.5)
-    z = b.select(up, z * 2 ** (-1 / 3), b.select(down, z * 2 ** (1 / 3), z))
-    a = b.select(up, a + a, b.select(down, a * 0.5, a))
+    if is_double(x):
+        z = paired(b, a, a * a, c.CUBE_ROOT)
+    else:
+        index = b.integer("lshr", b.bits(a), 18)
+        rows = enumerate((c.CUBE_ROOTS_0, c.CUBE_ROOTS_1))
+        start, slope = [lookup(b, f"cube.{k}", row, index, x.kind) for k, row in rows]
+        z = b.fma(a, slope, start)
+    odd, even = (2 ** (-1 / 3) - 2 ** (1 / 3)) / 2, (2 ** (-1 / 3) + 2 ** (1 / 3)) / 2 - 1
+    z = z * b.fma(rest, b.fma(rest, even, odd), 1.0)  # times 2**(-rest/3), rest -1, 0 or 1
+    a = scale(b, a, rest)
     if is_double(x):
         z = b.fma(z, b.fma(z * z, -(a * z), 1.0) * (1 / 3), z)
     square = z * z

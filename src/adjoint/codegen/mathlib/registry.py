@@ -68,7 +68,7 @@ def definitions(
         if result.lanes == 1:
             result = builder.splat(result, lanes)
         if entry.rare:
-            how = "noinline cold"
+            how = "noinline cold optnone"  # compiled soon, and seldom used
             if target.vector_bits == lanes * FLOATS[kind] > 128:
                 how += ' "no_caller_saved_registers"'  # so that nothing is spilled where it is hot
         else:
