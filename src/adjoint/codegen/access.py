@@ -111,6 +111,7 @@ class Access(Builder):
         self.outlined: list[str] = []  # functions of blocks
         self.sums: dict[tuple[str, int], int] = {}  # of lanes, compensated: how many calls
         self.types: dict[str, str] = {}  # of the names that a block may use
+        self.spread: dict[str, Value] = {}  # which of them are a number in every lane
         self.block_index: Value | None = None  # the number of the block
         self.copies: Size = 1
         self.labels = 0
@@ -169,6 +170,13 @@ class Access(Builder):
         x = operands[0]
         called = f"@math.{name}.{suffix(x)}({', '.join(map(repr, operands))})"
         return self.put(f"call {x.type} {called} noinline", x.kind, x.lanes, tuple(operands))
+
+    def splat(self, x: Value, lanes: int) -> Value:
+        """The value in every lane; blocks get the number, and spread it themselves."""
+        found = super().splat(x, lanes)
+        if found is not x and found.depth == 0 and found.text in self.types:
+            self.spread[found.text] = x
+        return found
 
     def act(self, line: str) -> None:
         """Write an instruction without a result at the current place."""

@@ -350,7 +350,10 @@ class Emitter(Access):
         inside = self.scopes.pop().lines
         mine, self.allocations = self.allocations, allocations
         number = len(self.outlined)
-        used = sorted({name for line in inside for name in NAMES.findall(line)} & set(self.types))
+        names = {name for line in inside for name in NAMES.findall(line)} & set(self.types)
+        spread = {name: self.spread[name] for name in sorted(names & set(self.spread))}
+        numbers = {x.text for x in spread.values()} & set(self.types)
+        used = sorted((names - set(spread)) | numbers)
         size = 16 * (2 + len(used))
         place, cells = 16, []
         for name in used:
@@ -371,6 +374,13 @@ class Emitter(Access):
             self.act(f"store {kind} {name}, ptr %f{number}.{k}, align 16")
             text.append(f"  %f{k} = getelementptr i8, ptr %frame, i64 {offset}")
             text.append(f"  {name} = load {kind}, ptr %f{k}, align 16")
+        for name, x in spread.items():
+            lanes = self.types[name].split(" x ")[0].removeprefix("<")
+            text += [
+                f"  {name}.one = insertelement {self.types[name]} poison, {x!r}, i32 0",
+                f"  {name} = shufflevector {self.types[name]} {name}.one, {self.types[name]} poison,"
+                f" <{lanes} x i32> zeroinitializer",
+            ]
         text += [
             *inside,
             "  %own = load i64, ptr %status, align 8",

@@ -51,7 +51,8 @@ ENTERED = 6  # what it costs to begin and end a lanes loop
 TWO_SUM = 6  # additions of a compensated one
 FLUSH = 12  # the work of adding one accumulator to its next level
 SHARE = 0.02  # of a loop's work, which levels may add
-UNROLLED = {4: 8, 12: 4}  # operations up to which so many vectors are worked on at once
+# Operations up to which so many vectors are worked on at once, of so many bytes together.
+UNROLLED = {4: (8, 512), 12: (4, 256)}
 FEW = 32  # elements up to which loops over them are unrolled
 CELLS = 4  # accumulators up to which a loop is unrolled
 PLAIN = DEAR - {"sqrt"}  # operations of many instructions
@@ -67,16 +68,19 @@ def unrolled(loop: Loop, lanes: int) -> int:
     that their accumulators do not wait for one another."""
     if loop.rare or (isinstance(loop.end, int) and isinstance(loop.begin, int)):
         return 1
+    if not any(isinstance(x, Update) for x in walk(loop.body)):
+        return 1  # nothing waits; LLVM would go through long vectors from the last element down
     facts = lanes_of(loop)
     compensated = {x.array for x in walk(loop.body) if isinstance(x, Scratch) and x.compensated}
     partial = {x.array for x in walk(loop.body) if isinstance(x, Update)} & set(facts.partial)
     if cells_of([*partial, *facts.private]) > CELLS or facts.in_place:
         return 1
-    most = 0
+    most, accesses = 0, []
     for body in innermost(loop):
         count = 0
         for item in body:
             if isinstance(item, (Load, Store, Update)):
+                accesses.append(item)
                 if not is_along(item, loop, facts.varying):
                     return 1
                 count += isinstance(item, Store)
@@ -88,7 +92,11 @@ def unrolled(loop: Loop, lanes: int) -> int:
                     return 1
                 count += 3 if item.name in ("maximum", "minimum") else 1
         most = max(most, count)
-    return next((k for limit, k in UNROLLED.items() if most <= limit), 1)
+    bytes_ = lanes * max([x.array.dtype.itemsize for x in accesses], default=8)
+    for limit, (vectors, together) in UNROLLED.items():
+        if most <= limit:
+            return max(1, min(vectors, together // bytes_))
+    return 1
 
 
 def innermost(loop: Loop) -> Iterator[list[Any]]:

@@ -38,7 +38,7 @@ from .ir import (
 from .lanes import lanes_of
 
 WORTH = 20_000  # work of a block, in additions: some 8 microseconds
-RARE_WORTH = 200_000  # the same in a loop with little to do beside others
+RARE_WORTH = 400_000  # the same in a loop with little to do beside others
 MOST = 32  # blocks
 HEAVY = 20  # additions that a dear function costs
 FEW = 32  # elements up to which loops over them are unrolled
@@ -289,13 +289,18 @@ def work(loop: Loop, measure: Callable[[int], int] = int) -> float:
 def is_chain(program: Program) -> bool:
     """Whether the heaviest lanes loop is a short chain of dear functions: what one vector waits for
     is then hidden by working on more vectors at once."""
-    loops = [x for x in walk(program.body) if isinstance(x, Loop) and x.lanes]
-    loop = max(loops, key=lambda x: work(x, rough), default=None)
+    loop = heaviest(program)
     if loop is None or any(isinstance(x, (Loop, Scratch)) for x in loop.body):
         return False
     operations = [x for x in loop.body if isinstance(x, Operation)]
     dear = [x for x in operations if x.name in DEAR]
     return len(dear) >= 2 and len(operations) <= SHORT
+
+
+def heaviest(program: Program) -> Loop | None:
+    """The lanes loop with most work."""
+    loops = [x for x in walk(program.body) if isinstance(x, Loop) and x.lanes]
+    return max(loops, key=lambda x: work(x, rough), default=None)
 
 
 def trips(loop: Loop) -> int:

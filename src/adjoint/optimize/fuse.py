@@ -219,10 +219,14 @@ def order_classes(plan: Plan) -> None:
         return sum(rough_size(s.domain) for s in plan.statements if c in s.classes.values())
 
     def position(c: Class) -> int:
-        axes = [(-rough_size(x.shape), axis) for (x, axis), found in plan.leaves.items() if found is c]
+        axes = [
+            (-rough_size(x.shape), axis) for (x, axis), found in plan.leaves.items() if found is c
+        ]
         return min(axes, default=(0, 0))[1]
 
-    plan.classes.sort(key=lambda c: (c.is_fixed, phases(c), -work(c), position(c), -rough(c.extent)))
+    plan.classes.sort(
+        key=lambda c: (c.is_fixed, phases(c), -work(c), position(c), -rough(c.extent))
+    )
     for rank, c in enumerate(plan.classes):
         c.rank = rank
     for s in plan.statements:

@@ -31,11 +31,11 @@ from ..graph.node import Node
 from ..graph.primitive import Scalar
 from ..loops.finish import finish
 from ..loops.ir import Loop, Program
-from ..loops.levels import levels
+from ..loops.levels import levels, unrolled
 from ..loops.lower import lower
 from ..loops.rare import mark_rare
 from ..loops.schedule import lane_classes
-from ..loops.share import is_chain, share, work
+from ..loops.share import heaviest, is_chain, share, work
 from ..loops.text import text
 from ..optimize import routines  # noqa: F401  (what has a routine)
 from ..optimize.express import NATIVE, express, flattened, reason
@@ -186,6 +186,8 @@ def planned(
     for dtype in {s.node.dtype.name for s in placed.statements if s.kind == "product"}:
         if dtype not in products.LOADED and target == host():
             ahead.begin(partial(products.functions, dtype))
+            if not threads.SHARED:
+                ahead.begin(threads.pool)
     lanes = width(target, placed.selection.nodes)
     along = lane_classes(placed, lanes)
     while lanes > 1 and not along:
@@ -194,9 +196,12 @@ def planned(
     program = lower(placed, arguments, along, watch)
     watch("lower", program)
     shortest = min([rough(c.extent) for c in along], default=0)
-    if shortest >= 8 * lanes and program_work(program, rough) > DOUBLED:
+    program = mark_rare(program)
+    main = heaviest(program)
+    gains = main is not None and not main.rare and unrolled(main, lanes) == 1
+    if shortest >= 8 * lanes and program_work(program, rough) > DOUBLED and gains:
         lanes *= 4 if is_chain(program) else 2
-    program = share(mark_rare(program), lanes)
+    program = share(program, lanes)
     is_parallel = any(isinstance(x, Loop) and x.blocks for x in program.body)
     if is_parallel and not threads.SHARED and target == host():
         ahead.begin(threads.pool)

@@ -31,7 +31,6 @@ from .vectors import (
     lowest,
     nearest,
     paired,
-    power_of_two,
     quotient,
     scale,
     two_product,
@@ -155,9 +154,9 @@ def expit(b: Builder, x: Value) -> Value:
 def from_tangent(b: Builder, n: Value, t: Value, rest: Any) -> Value:
     """n log(2) + 2 atanh((t + rest)/2), |t| <= 2/5."""
     first, second = LN2_BELOW[t.kind]
-    half = t * 0.5
-    z = half * half
-    p = paired(b, z, z * z, [v / 2 for v in (c.LOG if is_double(t) else c.ATANH_SINGLE)])
+    z = t * t
+    numbers = c.LOG if is_double(t) else c.ATANH_SINGLE
+    p = paired(b, z, z * z, [v / 8 * 0.25**k for k, v in enumerate(numbers)])
     tail = b.fma(t * z, p, b.fma(n, second, rest))
     total = b.fma(n, first, t)
     error = b.fma(n, first, -total) + t
@@ -176,8 +175,8 @@ def steps(b: Builder, power: Value) -> tuple[Value, Value, Value]:
     """n, sinh(n log(2)), cosh(n log(2)) with 2**n next to the power."""
     _, n, _ = fraction_and_exponent(b, power)
     form = format_of(power)
-    k = b.bits(n + form.magic) - form.magic_bits
-    up, down = power_of_two(b, k, power.kind, -1), inverse_power(b, k, power.kind, -1)
+    middle = form.magic + (form.bias - 1)  # the lowest bits are exponents
+    up, down = (b.from_bits(b.bits(e) << form.shift) for e in (n + middle, middle - n))
     return n, up - down, up + down
 
 
@@ -236,7 +235,7 @@ def arctanh(b: Builder, x: Value) -> Value:
     m, n, _ = fraction_and_exponent(b, v)
     n = b.select(b.compare("ogt", u, m * 1.5), 1.0 - n, -n)
     form = format_of(x)
-    q = power_of_two(b, b.bits(n + form.magic) - form.magic_bits, x.kind)
+    q = b.from_bits(b.bits(n + (form.magic + form.bias)) << form.shift)
     above = b.fma(-q, v, u) + b.fma(-q, less, more)
     below = b.fma(q, v, u)
     error = b.fma(q, v, u - below) + b.fma(q, less, more)
@@ -245,5 +244,10 @@ def arctanh(b: Builder, x: Value) -> Value:
     t = above * inverse
     low = b.fma(-t, error, b.fma(-t, below, above)) * inverse
     y = b.copysign(from_tangent(b, n, t, low) * 0.5, x)
-    y = b.select(b.compare("oeq", a, 1.0), b.copysign(b.constant(x.kind, float("inf")), x), y)
-    return b.select(b.compare("ogt", a, 1.0), float("nan"), y)
+
+    def others() -> list[Value]:
+        infinity = b.copysign(b.constant(x.kind, float("inf")), x)
+        ends = b.select(b.compare("ogt", a, 1.0), float("nan"), infinity)
+        return [b.select(b.compare("oge", a, 1.0), ends, y)]
+
+    return b.rarely(b.compare("oge", a, 1.0), [y], others)[0]

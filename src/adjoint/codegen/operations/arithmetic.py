@@ -172,6 +172,9 @@ def quotient(b: Builder, x: Value, y: Value, dtype: np.dtype) -> tuple[Value, Va
 def write_floor_divide(b: Builder, r: Any, d: Any, p: Any, x: Value, y: Value) -> Value:
     if x.kind in FLOATS:
         return divided(b, x, y)[0]
+    power = power_of_two(y)
+    if power is not None:
+        return b.integer("ashr" if d[0].kind == "i" else "lshr", x, power)
     found, zero = quotient(b, x, y, d[0])
     if d[0].kind == "i":
         found = b.select(turned(b, x - found * y, y), found - 1, found)
@@ -182,11 +185,20 @@ def write_floor_divide(b: Builder, r: Any, d: Any, p: Any, x: Value, y: Value) -
 def write_remainder(b: Builder, r: Any, d: Any, p: Any, x: Value, y: Value) -> Value:
     if x.kind in FLOATS:
         return divided(b, x, y)[1]
+    power = power_of_two(y)
+    if power is not None:
+        return b.integer("and", x, (1 << power) - 1)
     found, zero = quotient(b, x, y, d[0])
     rest = x - found * y
     if d[0].kind == "i":
         rest = b.select(turned(b, rest, y), rest + y, rest)
     return b.select(zero, 0, rest)
+
+
+def power_of_two(y: Value) -> int | None:
+    """The exponent of a divisor that is known to be a power of two; None for any other."""
+    n = int(y.text) if y.lanes == 1 and y.text.isdecimal() else 0
+    return n.bit_length() - 1 if n and not n & (n - 1) else None
 
 
 def turned(b: Builder, rest: Value, y: Value) -> Value:
