@@ -32,7 +32,7 @@ FLOORS = {
         "codegen": "targets builder compile mathlib/ operations/ pairs lines sort"
         " linear routines access emit timed registers shuffles gemm"
     },
-    6: {"runtime": "ahead cache cpu threads products entry/ plans native stages callback"},
+    6: {"runtime": "cache cpu threads ahead products entry/ plans native stages callback"},
     7: {
         "front": "context operands trace batch differentiate program record arguments compiled"
         " custom numpy/ linalg special random explain/"

@@ -375,11 +375,12 @@ class Emitter(Access):
             text.append(f"  %f{k} = getelementptr i8, ptr %frame, i64 {offset}")
             text.append(f"  {name} = load {kind}, ptr %f{k}, align 16")
         for name, x in spread.items():
-            lanes = self.types[name].split(" x ")[0].removeprefix("<")
+            kind = self.types[name]
+            lanes = kind.split(" x ")[0].removeprefix("<")
             text += [
-                f"  {name}.one = insertelement {self.types[name]} poison, {x!r}, i32 0",
-                f"  {name} = shufflevector {self.types[name]} {name}.one, {self.types[name]} poison,"
-                f" <{lanes} x i32> zeroinitializer",
+                f"  {name}.one = insertelement {kind} poison, {x!r}, i32 0",
+                f"  {name} = shufflevector {kind} {name}.one, {kind} poison, "
+                f"<{lanes} x i32> zeroinitializer",
             ]
         text += [
             *inside,
@@ -538,7 +539,9 @@ def entry(program: Program, layout: Layout, kinds: Sequence[str]) -> list[str]:
         inputs + outputs,
         *range(first + symbols + constants, first + symbols + constants + len(layout.services)),
     ]
-    lines = ["define i64 @program(ptr %slots) {", "entry:"]
+    is_long = any(isinstance(item, Loop) and item.blocks for item in program.body)
+    how = "noinline optnone " if is_long else ""  # compiled soon
+    lines = [f"define i64 @program(ptr %slots) {how}{{", "entry:"]
     arguments = []
     for k, (slot, kind) in enumerate(zip(slots, kinds, strict=True)):
         memory = "i8" if kind == "i1" else kind

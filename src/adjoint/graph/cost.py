@@ -28,8 +28,8 @@ EXACT = 16  # sizes up to which each counts for itself
 
 
 def rough(n: int) -> int:
-    """The order of magnitude of a size: one number for all sizes from 17 to 95, from 96 to 767, from
-    768 to 6143, and so on.  What is decided by it is decided alike for all of them."""
+    """The order of magnitude of a size: one number for all sizes from 17 to 95, from 96 to 767,
+    from 768 to 6143, and so on.  What is decided by it is decided alike for all of them."""
     if n <= EXACT:
         return n
     if n < 96:

@@ -9,6 +9,7 @@ puts values or nodes in the place of inputs.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -46,13 +47,15 @@ class Rules:
 
 
 def rewrite(function: Function, rules: Rules) -> Function:
-    """The graph with every node that a rule answers for replaced; equal nodes become one."""
-    inputs = [input_node(type_of(n)) for n in function.inputs]
-    image: dict[Node, Any] = dict(zip(function.inputs, inputs, strict=True))
+    """The graph with every node that a rule answers for replaced; equal nodes become one.  The
+    function itself where no rule answers."""
+    image: dict[Node, Any] = {n: n for n in function.inputs}
     for node in function.order:
         if node not in image:
             image[node] = rewritten(node, tuple([image[x] for x in node.inputs]), rules)
-    closed, _ = close(inputs, [image[n] for n in function.outputs], function.name)
+    if all(image[n] is n for n in function.order):
+        return function
+    closed, _ = close(function.inputs, [image[n] for n in function.outputs], function.name)
     return closed
 
 
@@ -62,6 +65,8 @@ def rewritten(node: Node, inputs: tuple, rules: Rules) -> Node:
         return node
     found = rules.replacement(node, inputs)
     if found is None:
+        if all(map(operator.is_, inputs, node.inputs)):
+            return node
         return build(node.primitive, inputs, node.parameters, node.position)
     result = found if isinstance(found, Node) else constant(found)
     if result.shape != node.shape or result.dtype != node.dtype:

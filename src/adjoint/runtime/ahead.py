@@ -14,11 +14,18 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from .threads import processors
+
 RUNNING: set[threading.Thread] = set()
+BEGUN: set[str] = set()
 
 
-def begin(make: Callable[[], Any]) -> None:
-    """Call a function on another thread.  What it raises is left to who calls it again."""
+def begin(name: str, make: Callable[[], Any]) -> None:
+    """Call a function on another thread, once for each name in a process, if there is a processor
+    to spare.  What it raises is left to who calls it again."""
+    if name in BEGUN or processors() < 2:
+        return
+    BEGUN.add(name)
 
     def run() -> None:
         try:

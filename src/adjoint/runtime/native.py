@@ -87,6 +87,7 @@ class Native:
 
     def __init__(self, step: Step, target: Target) -> None:
         self.step, self.target = step, target
+        ahead.begin("pool", threads.pool)
         step = by_parts(step)  # the same memory: a complex number is two floats
         key = digest(step, target)
         binding = recall(key)
@@ -185,9 +186,7 @@ def planned(
     watch("plan", placed)
     for dtype in {s.node.dtype.name for s in placed.statements if s.kind == "product"}:
         if dtype not in products.LOADED and target == host():
-            ahead.begin(partial(products.functions, dtype))
-            if not threads.SHARED:
-                ahead.begin(threads.pool)
+            ahead.begin(f"products {dtype}", partial(products.functions, dtype))
     lanes = width(target, placed.selection.nodes)
     along = lane_classes(placed, lanes)
     while lanes > 1 and not along:
@@ -202,9 +201,6 @@ def planned(
     if shortest >= 8 * lanes and program_work(program, rough) > DOUBLED and gains:
         lanes *= 4 if is_chain(program) else 2
     program = share(program, lanes)
-    is_parallel = any(isinstance(x, Loop) and x.blocks for x in program.body)
-    if is_parallel and not threads.SHARED and target == host():
-        ahead.begin(threads.pool)
     return levels(finish(program), lanes), lanes
 
 
