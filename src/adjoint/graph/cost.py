@@ -37,6 +37,13 @@ def rough(n: int) -> int:
     return 1 << (3 * level(n) + 5)
 
 
+def floor(n: int) -> int:
+    """The smallest size with the same order of magnitude."""
+    if n <= EXACT:
+        return n
+    return 17 if n < 96 else 12 << 3 * level(n)
+
+
 def bound(n: int) -> int:
     """The largest size with the same order of magnitude."""
     if n <= EXACT:

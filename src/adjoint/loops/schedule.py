@@ -14,6 +14,9 @@ from ..optimize.fuse import Class, Plan
 from ..optimize.statements import Statement
 
 
+LONG = 96  # iterations from which the last vector's waste does not count
+
+
 def lane_classes(plan: Plan, lanes: int) -> tuple[Class, ...]:
     """The class that costs least as vectors, then, among the statements without it, the next one:
     the work of a statement is divided by the lanes, times what the last vector wastes, plus every
@@ -44,8 +47,7 @@ def score(plan: Plan, statements: Sequence[Statement], c: Class, lanes: int) -> 
             total += work
             continue
         axis = next(q for q, k in s.classes.items() if k is c)
-        extent = rough(c.extent)
-        waste = math.ceil(extent / lanes) * lanes / extent
+        waste = math.ceil(c.extent / lanes) * lanes / c.extent if c.extent < LONG else 1.0
         total += work / lanes * waste + strided(plan, s, axis)
     return total
 

@@ -25,7 +25,7 @@ from ..codegen.operations import external_address, supports
 from ..codegen.routines import module_of, routine_workspace
 from ..codegen.targets import Target, host
 from ..graph import op
-from ..graph.cost import rough
+from ..graph.cost import floor, rough
 from ..graph.function import Function
 from ..graph.node import Node
 from ..graph.primitive import Scalar
@@ -194,12 +194,15 @@ def planned(
         along = lane_classes(placed, lanes) if lanes > 1 else ()
     program = lower(placed, arguments, along, watch)
     watch("lower", program)
-    shortest = min([rough(c.extent) for c in along], default=0)
+    longest = max([rough(c.extent) for c in along], default=0)
+    shortest = min([floor(c.extent) for c in along], default=0)
     program = mark_rare(program)
     main = heaviest(program)
     gains = main is not None and not main.rare and unrolled(main, lanes) == 1
-    if shortest >= 8 * lanes and program_work(program, rough) > DOUBLED and gains:
-        lanes *= 4 if is_chain(program) else 2
+    more = 4 if is_chain(program) else 2
+    fits = longest >= 8 * lanes and shortest >= more * lanes
+    if fits and gains and program_work(program, rough) > DOUBLED:
+        lanes *= more
     program = share(program, lanes)
     return levels(finish(program), lanes), lanes
 
