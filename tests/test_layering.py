@@ -25,7 +25,7 @@ FLOORS = {
     3: {
         "transform": "linearize transpose batch",
         "optimize": "simplify inline pipeline expression literal express routines segments"
-        " complex_formulas parts statements fuse",
+        " complex_formulas parts statements merge fuse",
     },
     4: {"loops": "ir text lanes verify interpret lower schedule share rare finish levels"},
     5: {

@@ -26,6 +26,7 @@ from ..loops.ir import (
     root,
     walk,
 )
+from ..loops.lanes import settle
 from ..loops.levels import carried, unrolled
 from ..loops.text import arrays_of
 from .builder import Builder, Value, suffix
@@ -97,6 +98,7 @@ class Access(Builder):
 
     def __init__(self, program: Program, target: Target, lanes: int) -> None:
         super().__init__(target, lanes)
+        settle(program.body)
         self.program = program
         self.scopes = [Scope()]
         self.allocations: list[str] = []

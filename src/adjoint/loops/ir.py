@@ -280,7 +280,7 @@ class Loop:
     `rare`: it has little to do, so that code is to be short rather than fast.
     """
 
-    __slots__ = ("begin", "blocks", "body", "end", "index", "lanes", "rare")
+    __slots__ = ("begin", "blocks", "body", "end", "facts", "index", "lanes", "rare")
 
     def __init__(
         self,
@@ -298,6 +298,7 @@ class Loop:
         self.lanes = lanes
         self.blocks = blocks
         self.rare = rare
+        self.facts: Any = None  # what `lanes_of` found, of a program that does not change any more
 
     def again(self, body: list[Any]) -> Loop:
         """The same loop with another body."""

@@ -63,6 +63,8 @@ class Lanes(NamedTuple):
 
 def lanes_of(loop: Loop) -> Lanes:
     """The facts of a loop that is run several iterations at once."""
+    if loop.facts is not None:
+        return loop.facts
     facts = Lanes(varying(loop), private(loop), {}, set())
     uses: dict[Array, set[type]] = {}  # of arrays from outside
     for item in walk(loop.body):
@@ -72,6 +74,13 @@ def lanes_of(loop: Loop) -> Lanes:
             uses.setdefault(root(item.array), set()).add(type(item))
     facts.in_place.update(a for a, kinds in uses.items() if len(kinds) > 1)
     return facts
+
+
+def settle(body: Sequence[Any]) -> None:
+    """Keep the facts of all lanes loops: the program does not change any more."""
+    for item in walk(body):
+        if isinstance(item, Loop) and item.lanes:
+            item.facts = lanes_of(item)
 
 
 def is_settled(loop: Loop, array: Array) -> bool:

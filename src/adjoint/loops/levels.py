@@ -214,6 +214,7 @@ class Levels:
         self.known = known  # how often loops run whose bounds are computed: at most, and now
         self.few = few  # additions to a lane that need no more levels, where not RUN
         self.chosen: dict[Loop, Strips] = {}
+        self.together: dict[Loop, int] = {}  # how many iterations of lanes loops run side by side
         by_loop: dict[Loop, list[Accumulator]] = {}
         for one in accumulators(program.body):
             path = one.reduction()
@@ -238,8 +239,11 @@ class Levels:
 
     def at_once(self, loop: Loop) -> int:
         """The iterations of a loop that run side by side."""
-        wide = loop.lanes and self.lanes > 1
-        return self.lanes * unrolled(loop, self.lanes) if wide else 1
+        if not loop.lanes or self.lanes == 1:
+            return 1
+        if loop not in self.together:
+            self.together[loop] = self.lanes * unrolled(loop, self.lanes)
+        return self.together[loop]
 
     def to_a_lane(self, loop: Loop, most: Measure = bound) -> float:
         """How many iterations of a loop the lane has that gets most."""

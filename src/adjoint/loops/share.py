@@ -90,9 +90,10 @@ def shared(loop: Loop, lanes: int, sizes: SizeTable) -> list[Any] | None:
     if not written.is_shareable:
         return None
     n, step = loop.end.value, lanes if loop.lanes else 1
-    if number_of_blocks(loop, written, lanes, rough) < 2 or n < 2 * step:
+    partial = partial_results(loop) if lanes > 1 else set()
+    if number_of_blocks(loop, written, partial, lanes, rough) < 2 or n < 2 * step:
         return None
-    count = number_of_blocks(loop, written, lanes, int)
+    count = number_of_blocks(loop, written, partial, lanes, int)
     size = max(n // count // step * step, step)
     count = n // size
     blocks = sizes.symbol(("blocks", loop), count)
@@ -114,9 +115,9 @@ def shared(loop: Loop, lanes: int, sizes: SizeTable) -> list[Any] | None:
         own = private[array]
         outer.body.append(Scratch(own, neutral(combine, array.dtype)))
     outer.body.append(inner)
-    partial = partial_results(inner)
     total = work(loop, rough) / (lanes if any_lanes(loop) else 1)
-    is_rare = total > FAR_MORE * MOST * clearing(loop, written, lanes, rough)
+    is_rare = total > FAR_MORE * MOST * clearing(written, partial, lanes, rough)
+    partial = partial_results(inner)
     groups: dict[Any, list[Array]] = {}
     for array in written.updates:
         groups.setdefault(number_of_cells(array, sizes), []).append(array)
@@ -143,21 +144,20 @@ def shared(loop: Loop, lanes: int, sizes: SizeTable) -> list[Any] | None:
 
 
 def number_of_blocks(
-    loop: Loop, written: Written, lanes: int, measure: Callable[[int], int]
+    loop: Loop, written: Written, partial: set[Array], lanes: int, measure: Callable[[int], int]
 ) -> int:
     """How many blocks are worth it: a power of two, so that two threads, or four, have as much to
     do.  Sizes count as `measure` says."""
     total = work(loop, measure) / (lanes if any_lanes(loop) else 1)
-    least = SHARE * max(1.0, clearing(loop, written, lanes, measure))
+    least = SHARE * max(1.0, clearing(written, partial, lanes, measure))
     most = min(MOST, total / (RARE_WORTH if loop.rare else WORTH), total / least)
     return 1 << max(0, int(most).bit_length() - 1)
 
 
 def clearing(
-    loop: Loop, written: Written, lanes: int, measure: Callable[[int], int] = int
+    written: Written, partial: set[Array], lanes: int, measure: Callable[[int], int]
 ) -> float:
     """What it costs to clear and combine the accumulators of one block."""
-    partial = partial_results(loop) if lanes > 1 else set()
     total = 0.0
     for a in written.updates:
         cells = math.prod(map(measure, a.extents()))

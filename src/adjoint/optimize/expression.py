@@ -99,6 +99,7 @@ class Expressions:
         self.made: dict[Any, Any] = {}  # what a constructor gave for its arguments
         self.barriers: set[Expression] = set()  # kept in memory whatever they cost
         self.paddings: set[Expression] = set()  # zeros beside the parts of an array
+        self.stands_for: dict[Expression, Expression] = {}  # what was made in an expression's place
 
     # --------------------------------------------------------------------------------------- leaves
 
@@ -428,8 +429,8 @@ class Expressions:
             name = x.attribute[0]
             if name == "neg" and x.dtype.kind == "f":
                 return self.map("neg", [self.sum(x.inputs[0], axes)], x.dtype)
-            if name in ("add", "sub") and any(self.gains(a, axes) for a in x.inputs):
-                return self.map(name, [self.sum(a, axes) for a in x.inputs], x.dtype)
+            if name in ("add", "sub") and self.gains(x, axes):
+                return self.sum_of_terms(x, axes)
             if name == "div" and x.dtype.kind == "f":
                 pulled = self.sum_of_quotient(x, axes)
                 if pulled is not None:
@@ -464,6 +465,36 @@ class Expressions:
             pairs = x.inputs, x.inputs[::-1]
             return any(set(axes) - a.used and len(b.used) < len(x.shape) for a, b in pairs)
         return False
+
+    def sum_of_terms(self, x: Expression, axes: tuple[int, ...]) -> Expression:
+        """sum(a + b + ..): the terms that save an axis by themselves, the others in one sum."""
+        alone: list[tuple[bool, Expression]] = []  # whether it is subtracted, and the term
+        rest: list[tuple[bool, Expression]] = []
+        waiting = [(False, x)]
+        while waiting:
+            minus, term = waiting.pop()
+            if not self.gains(term, axes):
+                rest.append((minus, term))
+            elif is_map(term, "neg"):
+                waiting.append((not minus, term.inputs[0]))
+            elif term.op == "map" and term.attribute[0] in ("add", "sub"):
+                a, b = term.inputs
+                waiting += [(minus != (term.attribute[0] == "sub"), b), (minus, a)]
+            else:
+                alone.append((minus, term))
+        found = [(minus, self.sum(term, axes)) for minus, term in alone]
+        if rest:
+            found.append((False, self.sum(self.added(rest), axes)))
+        return self.added(found)
+
+    def added(self, terms: Sequence[tuple[bool, Expression]]) -> Expression:
+        """Terms added up in order, or subtracted."""
+        (minus, total), *others = sorted(terms, key=lambda term: term[0])
+        if minus:
+            total = self.map("neg", [total], total.dtype)
+        for minus, term in others:
+            total = self.map("sub" if minus else "add", [total, term], total.dtype)
+        return total
 
     def sum_of_product(self, x: Expression, axes: tuple[int, ...]) -> Expression | None:
         """sum(a*b) = a*sum(b) over the axes that a lacks."""

@@ -41,7 +41,9 @@ from ..optimize import routines  # noqa: F401  (what has a routine)
 from ..optimize.express import NATIVE, express, flattened, reason
 from ..optimize.expression import Expression, Expressions
 from ..optimize.fuse import plan
+from ..optimize.merge import merged
 from ..optimize.parts import COMPLEX, by_parts, weight
+from ..optimize.merge import merged
 from ..optimize.parts import reason as reason_by_parts
 from ..optimize.segments import Step, steps_of
 from . import ahead, cpu, products, threads
@@ -182,7 +184,7 @@ def planned(
                 known.update(express(graph, [x], {}))
     image = express(graph, step.nodes, known, watch)
     watch("express", image)
-    placed = plan(graph, flattened(graph, [image[x] for x in step.outputs]))
+    placed = plan(graph, merged(graph, flattened(graph, [image[x] for x in step.outputs])))
     watch("plan", placed)
     for dtype in {s.node.dtype.name for s in placed.statements if s.kind == "product"}:
         if dtype not in products.LOADED and target == host():

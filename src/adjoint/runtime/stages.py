@@ -82,6 +82,8 @@ class Stages:
 
     def origin(self, x: Expression) -> Node | None:
         """The node that an expression was made for."""
+        while x in self.graph.stands_for:
+            x = self.graph.stands_for[x]
         if x.number >= self.end or not self.marks:
             return None
         k = bisect_right(self.marks, x.number, key=lambda mark: mark[0]) - 1
