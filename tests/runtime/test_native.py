@@ -88,7 +88,7 @@ def test_all_sizes_share_a_few_codes(name, compilations):
     fast = ad.jit(function)
     for n in (20, 21, 50, 70, 100, 130, 300, 500, 1000, 2000, 5000, 9000):
         fast(*data(rng, n))
-    assert len(compilations) <= 5
+    assert sum("@program(" in text for text in compilations) <= 5  # blocks are compiled apart
 
 
 def test_equal_programs_share_their_code(compilations):
@@ -204,3 +204,45 @@ def test_arguments_of_any_layout():
     x = np.random.default_rng(0).normal(size=(6, 8))
     for y in (x, x.T, x[::2, ::-1], np.asfortranarray(x), x[1:, 1:], x.astype(">f8")):
         np.testing.assert_allclose(fast(y), np.exp(y) * 2 + y.sum(0), rtol=1e-15, atol=1e-14)
+
+
+def row_sums(x):
+    return np.sum(np.exp(np.sin(x) * np.cos(x)) + np.tanh(x), axis=1)
+
+
+def test_blocks_are_compiled_apart(compilations):
+    """The loop that threads share is a module of its own, found again by what it is."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(500, 400))
+    gradient = ad.grad(lambda x: np.sum(row_sums(x) ** 2) + np.sum(np.cos(x[0]) ** 3))
+    expected = gradient(x)
+    np.testing.assert_allclose(ad.jit(gradient)(x), expected, rtol=1e-12, atol=1e-12)
+    apart = [text for text in compilations if "@program(" not in text and "@block(" in text]
+    assert apart
+    before = len(compilations)
+    again = ad.jit(lambda x: gradient(x))  # all is in memory still, or on disk
+    np.testing.assert_allclose(again(x), expected, rtol=1e-12, atol=1e-12)
+    assert len(compilations) == before
+
+
+@pytest.mark.parametrize("lost", ["program", "block", "both"])
+def test_lost_machine_code_is_made_again(lost, compilations, tmp_path):
+    """A plan on disk whose machine code is gone, in whole or in part."""
+    x = np.random.default_rng(0).normal(size=(500, 400))
+    gradient = ad.grad(lambda x: np.sum(row_sums(x) ** 2) + np.sum(np.cos(x[0]) ** 3))
+    expected = gradient(x)
+    fast = ad.jit(gradient)
+    fast(x)
+    del fast
+    gc.collect()
+    native.CODES.clear()
+    plans.known.clear()
+    sizes = {}
+    for path in tmp_path.rglob("object-*"):
+        sizes[path] = b"block" in path.read_bytes() and b"program" not in path.read_bytes()
+    for path, is_block in sizes.items():
+        if lost == "both" or is_block == (lost == "block"):
+            path.unlink()
+    before = len(compilations)
+    np.testing.assert_allclose(ad.jit(gradient)(x), expected, rtol=1e-12, atol=1e-12)
+    assert len(compilations) > before

@@ -110,8 +110,8 @@ class Access(Builder):
         self.rooms: dict[Array, tuple[Any, Value]] = {}  # of the outermost arrays in use
         self.free: dict[Any, list[Value]] = {}  # rooms for others of that element and shape
         self.offsets: list[Any] = [0]  # where each array in it starts, and where the next would
-        self.outlined: list[str] = []  # functions of blocks
-        self.sums: dict[tuple[str, int], int] = {}  # of lanes, compensated: how many calls
+        self.outlined: list[list[str]] = []  # functions of blocks
+        self.sums: dict[tuple[str, int], None] = {}  # of lanes, compensated: kinds and lanes
         self.types: dict[str, str] = {}  # of the names that a block may use
         self.spread: dict[str, Value] = {}  # which of them are a number in every lane
         self.block_index: Value | None = None  # the number of the block
@@ -345,15 +345,17 @@ class Access(Builder):
         """A sum with what rounding lost; partial results are summed up without new losses."""
         if root(item.array) in self.partial and high.lanes > 1:
             key = high.kind, high.lanes
-            self.sums[key] = self.sums.get(key, 0) + 1
+            self.sums[key] = None
             return self.put(
                 f"call {high.kind} @{sum_name(*key)}({high!r}, {low!r})", high.kind, 1, (high, low)
             )
         return self.select(self.is_nan(low), high, self.add(high, low))
 
-    def sums_of_lanes(self) -> list[str]:
-        """The functions that add up partial results with what rounding lost."""
-        return [sum_of_lanes(self.target, *key, count) for key, count in self.sums.items()]
+    def sums_of_lanes(self, text: str) -> list[str]:
+        """The functions that add up partial results with what rounding lost, as far as they are
+        called in a text."""
+        counts = {key: text.count(f"@{sum_name(*key)}(") for key in self.sums}
+        return [sum_of_lanes(self.target, *key, count) for key, count in counts.items() if count]
 
     def two_sum(self, a: Value, b: Value) -> tuple[Value, Value]:
         """a + b, and what rounding lost (no number, where it is infinite)."""

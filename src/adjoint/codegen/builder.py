@@ -329,6 +329,12 @@ def suffix(x: Value) -> str:
     return kind if x.lanes == 1 else f"v{x.lanes}{kind}"
 
 
+def function_symbol(name: str, kind: str, lanes: int) -> str:
+    """The symbol of a mathematical function."""
+    kind = SUFFIX.get(kind, kind)
+    return f"@math.{name}.{kind if lanes == 1 else f'v{lanes}{kind}'}"
+
+
 def literal(kind: str, value: Any) -> str:
     """A number as LLVM writes it: floats by their bits."""
     if kind in FLOATS:

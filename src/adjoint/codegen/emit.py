@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from hashlib import blake2b
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -38,14 +39,16 @@ from ..loops.ir import (
 from ..loops.lanes import lanes_of
 from ..loops.levels import unrolled
 from .access import ALIGNMENT, Access, Memory, Scope, bytes_of, kind_of
-from .builder import Value, suffix
+from .builder import Value, function_symbol, suffix
 from .mathlib.registry import definitions
 from .operations import combine, emit, identity
 from .pairs import partners, write_pair
 from .routines import routine_call
 from .targets import Target
 
+APART = 60  # lines from which functions are compiled apart
 INLINED = 40  # calls of mathematical functions up to which their bodies replace them
+SYMBOLS = re.compile(r"@[\w.]+")
 NAMES = re.compile(r"%[\w.]+")
 
 
@@ -362,7 +365,7 @@ class Emitter(Access):
             place += wide
         size = max(size, place)
         text = [
-            f"define internal void @block{number}(ptr %frame, i64 %block) noinline {{",
+            f"define internal void {block_name(number)}(ptr %frame, i64 %block) noinline {{",
             "entry:",
         ]
         text += ["  %status = alloca i64, align 8", *mine, "  store i64 0, ptr %status, align 8"]
@@ -390,11 +393,11 @@ class Emitter(Access):
             "  ret void",
             "}",
         ]
-        self.outlined += text
+        self.outlined.append(text)
         last = end if isinstance(end, int) else end.text
         self.act(
-            f"call void {parallel.text}(ptr {pool.text}, ptr @block{number}, ptr %frame{number}, "
-            f"i64 {last})"
+            f"call void {parallel.text}(ptr {pool.text}, ptr {block_name(number)}, "
+            f"ptr %frame{number}, i64 {last})"
         )
 
     def lanes_loop(self, item: Loop, begin: Any, end: Any) -> None:
@@ -471,10 +474,48 @@ def reserve(program: Program) -> str:
     return ", ".join(dict.fromkeys(found))
 
 
+def block_name(number: int) -> str:
+    """The name of the function of a loop in blocks."""
+    return f"@block{number}."
+
+
 def emit_program(
     program: Program, target: Target, lanes: int, emitter: Callable[..., Emitter] = Emitter
 ) -> tuple[str, Layout]:
     """The module's text and the layout of its slots."""
+    e, parameters = written(program, target, lanes, emitter)
+    functions = [line for function in e.outlined for line in function]
+    return main_module(e, parameters, functions, main_lines(e))
+
+
+def emit_apart(program: Program, target: Target, lanes: int) -> tuple[str, Layout, dict[str, str]]:
+    """The same, the functions of long loops in blocks as modules of their own, to be compiled at
+    the same time: their texts by the service that the program asks for the function `block`.
+
+    The service's name, "block" and a digest, follows from the text.
+    """
+    e, parameters = written(program, target, lanes, Emitter)
+    main = main_lines(e)
+    functions, modules = [], {}
+    for number, lines in enumerate(e.outlined):
+        if min(len(lines), len(main)) < APART:
+            functions += lines
+            continue
+        name = block_name(number)
+        head = lines[0].replace("internal ", "").replace(name, "@block").replace("noinline ", "")
+        text = module(e, [head, *lines[1:]])
+        key = blake2b(f"{target.fingerprint}\n{text}".encode(), digest_size=24).hexdigest()
+        service = f"block {key}"
+        modules[service] = text
+        value = e.service(service)
+        main = [line.replace(f"ptr {name},", f"ptr {value.text},") for line in main]
+    return *main_module(e, parameters, functions, main), modules
+
+
+def written(
+    program: Program, target: Target, lanes: int, emitter: Callable[..., Emitter]
+) -> tuple[Emitter, list[tuple[str, str]]]:
+    """The emitter when all is written, and the parameters: types and names."""
     e = emitter(program, target, lanes)
     parameters: list[tuple[str, str]] = []
     arrays = (*program.inputs, *program.outputs, *program.constants)
@@ -495,10 +536,30 @@ def emit_program(
         start = e.service(f"reserve {reserved}")
         e.offsets = [e.put(f"ptrtoint ptr {start.text} to i64", "i64", 1, (start,))]
     e.body(program.body)
-    calls = sum("@math." in line for line in (*e.scopes[0].lines, *e.outlined))
-    texts, more = definitions(e.functions, target, lambda name: calls <= INLINED)
+    return e, parameters
+
+
+def main_lines(e: Emitter) -> list[str]:
+    """The body of the function that does what stands outside blocks."""
+    return [
+        "entry:",
+        "  %status = alloca i64, align 8",
+        *e.allocations,
+        "  store i64 0, ptr %status, align 8",
+        *e.scopes[0].lines,
+        "  %result = load i64, ptr %status, align 8",
+        "  ret i64 %result",
+        "}",
+    ]
+
+
+def main_module(
+    e: Emitter, parameters: list[tuple[str, str]], functions: list[str], main: list[str]
+) -> tuple[str, Layout]:
+    """The module of the program, and the layout of its slots."""
+    program = e.program
     services = tuple(e.services)
-    parameters += [("ptr noalias", "%workspace")]
+    parameters = [*parameters, ("ptr noalias", "%workspace")]
     parameters += [("ptr", value.text) for value in e.services.values()]
     number = {symbol: -1 - k for k, symbol in enumerate(program.symbols)}
     numbered = lambda n: n if isinstance(n, int) else number[n]
@@ -509,22 +570,25 @@ def emit_program(
     layout = Layout(services, workspace)
     head = ", ".join(f"{kind} {name}" for kind, name in parameters)
     lines = [
-        *sorted(e.declarations | more),
-        *texts,
-        *e.sums_of_lanes(),
-        *e.outlined,
+        *functions,
         f"define internal i64 @body({head}) noinline {{",
-        "entry:",
-        "  %status = alloca i64, align 8",
-        *e.allocations,
-        "  store i64 0, ptr %status, align 8",
-        *e.scopes[0].lines,
-        "  %result = load i64, ptr %status, align 8",
-        "  ret i64 %result",
-        "}",
+        *main,
         *entry(program, layout, [kind.removesuffix(" noalias") for kind, _ in parameters]),
     ]
-    return "\n".join(lines) + "\n", layout
+    return module(e, lines), layout
+
+
+def module(e: Emitter, lines: Sequence[str]) -> str:
+    """The text of a module: functions, with what they call and declare."""
+    text = "\n".join(lines)
+    calls = text.count("@math.")
+    wanted = [key for key in e.functions if f"{function_symbol(*key)}(" in text]
+    functions, more = definitions(wanted, e.target, lambda name: calls <= INLINED)
+    before = "\n".join([*functions, *e.sums_of_lanes(text)])
+    used = set(SYMBOLS.findall(before)) | set(SYMBOLS.findall(text))
+    found = [(SYMBOLS.search(line), line) for line in sorted(e.declarations | more)]
+    declared = [line for name, line in found if name is not None and name[0] in used]
+    return "\n".join([*declared, before, text]) + "\n"
 
 
 def entry(program: Program, layout: Layout, kinds: Sequence[str]) -> list[str]:

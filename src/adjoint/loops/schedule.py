@@ -13,7 +13,6 @@ from ..optimize.expression import Expression, is_gather
 from ..optimize.fuse import Class, Plan
 from ..optimize.statements import Statement
 
-
 LONG = 96  # iterations from which the last vector's waste does not count
 
 

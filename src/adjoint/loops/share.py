@@ -297,6 +297,11 @@ def is_chain(program: Program) -> bool:
     return len(dear) >= 2 and len(operations) <= SHORT
 
 
+def gathers(loop: Loop) -> bool:
+    """Whether a loop reads or updates at places that are data."""
+    return any(isinstance(x, Operation) and x.name == "place" for x in walk(loop.body))
+
+
 def heaviest(program: Program) -> Loop | None:
     """The lanes loop with most work."""
     loops = [x for x in walk(program.body) if isinstance(x, Loop) and x.lanes]

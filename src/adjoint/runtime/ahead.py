@@ -1,14 +1,13 @@
 """Work begun early, on a thread of its own: what will be needed soon and takes some milliseconds.
 
-Enters: a function that makes something and keeps it under a lock of its own.  Leaves: nothing; who
-needs the result calls the same function and finds it, or waits for the rest.  While one thread
-plans a program and writes its code, another compiles what every program shares (matrix products,
-the thread pool): LLVM runs without Python's lock.
+Enters: a function that makes something.  Leaves: a function that waits for the result; or nothing,
+where what is made is kept under a lock of its own, and who needs it calls the same function.  While
+one thread plans a program and compiles a part of it, others compile the other parts and what all
+programs share (matrix products, the thread pool): LLVM runs without Python's lock.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
 import threading
 from collections.abc import Callable
@@ -20,19 +19,26 @@ RUNNING: set[threading.Thread] = set()
 BEGUN: set[str] = set()
 
 
-def begin(name: str, make: Callable[[], Any]) -> None:
-    """Call a function on another thread, once for each name in a process, if there is a processor
-    to spare.  What it raises is left to who calls it again."""
-    if name in BEGUN or processors() < 2:
-        return
-    BEGUN.add(name)
+def start(make: Callable[[], Any]) -> Callable[[], Any]:
+    """Call a function on another thread, if there is a processor to spare; gives a function that
+    waits for the result, or raises what it raised."""
+    if processors() < 2:
+        return make
+    outcome: list[Any] = []
 
     def run() -> None:
         try:
-            with contextlib.suppress(Exception):
-                make()
+            outcome.append(make())
+        except BaseException as error:
+            outcome.append(error)
         finally:
-            RUNNING.discard(threading.current_thread())
+            RUNNING.discard(thread)
+
+    def result() -> Any:
+        thread.join()
+        if isinstance(outcome[0], BaseException):
+            raise outcome[0]
+        return outcome[0]
 
     thread = threading.Thread(target=run, name="adjoint-ahead", daemon=False)
     RUNNING.add(thread)
@@ -40,6 +46,17 @@ def begin(name: str, make: Callable[[], Any]) -> None:
         thread.start()
     except RuntimeError:  # no thread to be had, or the interpreter ends
         RUNNING.discard(thread)
+        return make
+    return result
+
+
+def begin(name: str, make: Callable[[], Any]) -> None:
+    """Call a function on another thread, once for each name in a process, if there is a processor
+    to spare.  What it raises is left to who calls it again."""
+    if name in BEGUN or processors() < 2:
+        return
+    BEGUN.add(name)
+    start(make)
 
 
 def wait() -> None:

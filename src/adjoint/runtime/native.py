@@ -19,7 +19,7 @@ import numpy as np
 
 from ..base.dtypes import WEAK, python_kind
 from ..codegen.compile import compile_object
-from ..codegen.emit import Layout, emit_program
+from ..codegen.emit import Layout, emit_apart
 from ..codegen.gemm import workspace_bytes
 from ..codegen.operations import external_address, supports
 from ..codegen.routines import module_of, routine_workspace
@@ -35,7 +35,7 @@ from ..loops.levels import levels, unrolled
 from ..loops.lower import lower
 from ..loops.rare import mark_rare
 from ..loops.schedule import lane_classes
-from ..loops.share import heaviest, is_chain, share, work
+from ..loops.share import gathers, heaviest, is_chain, share, work
 from ..loops.text import text
 from ..optimize import routines  # noqa: F401  (what has a routine)
 from ..optimize.express import NATIVE, express, flattened, reason
@@ -43,7 +43,6 @@ from ..optimize.expression import Expression, Expressions
 from ..optimize.fuse import plan
 from ..optimize.merge import merged
 from ..optimize.parts import COMPLEX, by_parts, weight
-from ..optimize.merge import merged
 from ..optimize.parts import reason as reason_by_parts
 from ..optimize.segments import Step, steps_of
 from . import ahead, cpu, products, threads
@@ -63,25 +62,50 @@ class Code:
 
     __slots__ = ("__weakref__", "address", "call", "library")
 
-    def __init__(self, library: Any) -> None:
+    def __init__(self, library: Any, name: str = "program") -> None:
         self.library = library
-        self.address = library.address("program")
-        self.call = library.function("program", ctypes.c_int64, ctypes.c_void_p)
+        self.address = library.address(name)
+        self.call = library.function(name, ctypes.c_int64, ctypes.c_void_p)
 
 
 CODES: WeakValueDictionary[bytes, Code] = WeakValueDictionary()  # by the text of the loop program
 LOCK = threading.Lock()
 
 
-def code_of(key: bytes, make: Callable[[], bytes]) -> Code:
-    """The machine code with a key: what is there in memory or on disk, or what `make` makes."""
+def code_of(key: bytes, make: Callable[[], bytes], name: str = "program") -> Code:
+    """The machine code with a key: what is there in memory or on disk, or what `make` makes;
+    `name` is the function to call."""
     with LOCK:
         found = CODES.get(key)
     if found is None:
-        found = Code(cpu.load(default().obtain("object", key, make)))
+        found = Code(cpu.load(default().obtain("object", key, make)), name)
         with LOCK:
             found = CODES.setdefault(key, found)
     return found
+
+
+class Parts:
+    """The modules of a program, compiled at the same time; `write` gives their texts."""
+
+    def __init__(
+        self, target: Target, write: Callable[[], tuple[str, Layout, dict[str, str]]]
+    ) -> None:
+        self.target, self.write = target, lru_cache(maxsize=1)(write)
+
+    def codes(self, binding: Binding) -> tuple[Code, dict[str, Code]]:
+        """The code of the program, and of its blocks by service."""
+        waiting = {
+            service: ahead.start(partial(self.block, service))
+            for service in binding.services
+            if service.startswith("block ")
+        }
+        main = code_of(binding.code, lambda: compile_object(self.write()[0], self.target))
+        return main, {service: result() for service, result in waiting.items()}
+
+    def block(self, service: str) -> Code:
+        """The code of one function of blocks."""
+        key = bytes.fromhex(service.removeprefix("block "))
+        return code_of(key, lambda: compile_object(self.write()[2][service], self.target), "block")
 
 
 class Native:
@@ -95,12 +119,14 @@ class Native:
         binding = recall(key)
         if binding is None:
             program, lanes = planned(step, target)
-            written, layout = emit_program(program, target, lanes)
-            binding = binding_of(program, lanes, layout, target)
-            self.code = code_of(binding.code, lambda: compile_object(written, target))
+            texts = emit_apart(program, target, lanes)
+            binding = binding_of(program, lanes, texts[1], target)
+            parts = Parts(target, lambda: texts)
+            self.code, self.blocks = parts.codes(binding)
             remember(key, binding)
         else:
-            self.code = code_of(binding.code, lambda: rebuilt(step, target))
+            parts = Parts(target, lambda: emit_apart(*planned_for(step, target)))
+            self.code, self.blocks = parts.codes(binding)
         self.bind(binding)
 
     def bind(self, binding: Binding) -> None:
@@ -123,7 +149,7 @@ class Native:
         if name.startswith("reserve "):
             symbols = np.frombuffer(binding.symbols, np.int64).tolist()
             return reserved(name.removeprefix("reserve "), symbols, self.target)
-        return address(name)
+        return self.blocks[name].address if name in self.blocks else address(name)
 
     def room(self) -> np.ndarray:
         """Memory for the workspace of a call."""
@@ -200,7 +226,7 @@ def planned(
     shortest = min([floor(c.extent) for c in along], default=0)
     program = mark_rare(program)
     main = heaviest(program)
-    gains = main is not None and not main.rare and unrolled(main, lanes) == 1
+    gains = main is not None and not (main.rare or gathers(main)) and unrolled(main, lanes) == 1
     more = 4 if is_chain(program) else 2
     fits = longest >= 8 * lanes and shortest >= more * lanes
     if fits and gains and program_work(program, rough) > DOUBLED:
@@ -214,10 +240,10 @@ def program_work(program: Program, measure: Callable[[int], int] = int) -> float
     return sum(work(item, measure) for item in program.body if isinstance(item, Loop))
 
 
-def rebuilt(step: Step, target: Target) -> bytes:
-    """The machine code of a segment whose binding is known but whose code is not there any more."""
+def planned_for(step: Step, target: Target) -> tuple[Program, Target, int]:
+    """What is written for a segment whose binding is known but whose code is not there any more."""
     program, lanes = planned(step, target)
-    return compile_object(emit_program(program, target, lanes)[0], target)
+    return program, target, lanes
 
 
 def reserved(service: str, symbols: Sequence[int], target: Target) -> int:

@@ -51,6 +51,7 @@ class TimedNative(Native):
         self.ticks = np.zeros(len(ends) + 1, np.int64)
         written, layout = emit_timed(stages.program, stages.target, stages.lanes, ends)
         self.code = Code(cpu.load(compile_object(written, stages.target)))
+        self.blocks: dict[str, Code] = {}  # all in one module
         self.bind(binding_of(stages.program, stages.lanes, layout, stages.target))
 
     def room(self) -> np.ndarray:
