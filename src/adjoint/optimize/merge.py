@@ -34,8 +34,6 @@ def merged(graph: Expressions, outputs: Sequence[Expression]) -> list[Expression
         found = x
         if any(a is not b for a, b in zip(inputs, x.inputs, strict=True)):
             found = stand_in(graph, x, graph.make(x.op, inputs, x.attribute, x.shape, x.dtype))
-            if x in graph.barriers:
-                graph.barriers.add(found)
         if x.op == "map" and x.attribute[0] in ("add", "sub"):
             if all(a in single for a in x.inputs) and are_alike(inputs, phases):
                 name, (a, b) = x.attribute[0], inputs
@@ -43,6 +41,8 @@ def merged(graph: Expressions, outputs: Sequence[Expression]) -> list[Expression
                 stand_in(graph, x, terms)
                 whole = graph.make("reduce", [terms], a.attribute, a.shape, a.dtype)
                 found = stand_in(graph, x, whole)
+        if found is not x and x in graph.barriers:
+            graph.barriers.add(found)
         image[x] = found
     return [image[x] for x in outputs]
 
