@@ -29,8 +29,8 @@ FLOORS = {
     },
     4: {"loops": "ir text lanes verify interpret lower schedule share rare finish levels"},
     5: {
-        "codegen": "targets builder compile mathlib/ operations/ pairs lines sort"
-        " linear routines access emit timed registers shuffles gemm"
+        "codegen": "targets builder compile mathlib/ operations/ pairs lines shuffles"
+        " rows sort linear routines access emit timed registers gemm"
     },
     6: {"runtime": "cache cpu threads ahead products entry/ plans native stages callback"},
     7: {

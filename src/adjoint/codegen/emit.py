@@ -43,6 +43,7 @@ from .builder import Value, function_symbol, suffix
 from .mathlib.registry import definitions
 from .operations import combine, emit, identity
 from .pairs import partners, write_pair
+from .rows import table_rows, update_rows
 from .routines import routine_call
 from .targets import Target
 
@@ -168,19 +169,33 @@ class Emitter(Access):
             nothing = self.constant(memory.kind, identity(item.combine, dtype))
             value = self.select(self.seen, value, nothing)
         pointer = self.address(memory, total)
+        offsets = self.lane_offsets(memory, along, vectors)
+        for k in range(self.lanes):
+            one = self.put(f"extractelement {value!r}, i32 {k}", value.kind, 1, (value,))
+            place = self.lane_place(memory, pointer, offsets, k)
+            offset = self.lane_offset(offsets, k)
+            self.accumulate(item, memory, place, self.summed_place(total, offset), 1, one)
+
+    def lane_offsets(self, memory: Memory, along: Any, vectors: Sequence[Value]) -> Value:
+        """How far from one address each lane's element is, in elements."""
         offsets: Any = None
         if not (isinstance(along, int) and along == 0):
             offsets = self.counting("i64", along)
         for v in (*vectors, *self.own_lane(memory)):
             offsets = v if offsets is None else self.add(offsets, v)
-        for k in range(self.lanes):
-            offset = self.put(f"extractelement {offsets!r}, i32 {k}", "i64", 1, (offsets,))
-            one = self.put(f"extractelement {value!r}, i32 {k}", value.kind, 1, (value,))
-            place = self.put(
-                f"getelementptr {memory.element}, ptr {pointer.text}, i64 {offset.text}",
-                "ptr", 1, (pointer, offset),
-            )  # fmt: skip
-            self.accumulate(item, memory, place, self.summed_place(total, offset), 1, one)
+        return offsets
+
+    def lane_offset(self, offsets: Value, lane: int) -> Value:
+        """How far one lane's element is."""
+        return self.put(f"extractelement {offsets!r}, i32 {lane}", "i64", 1, (offsets,))
+
+    def lane_place(self, memory: Memory, pointer: Value, offsets: Value, lane: int) -> Value:
+        """The address of one lane's element."""
+        offset = self.lane_offset(offsets, lane)
+        return self.put(
+            f"getelementptr {memory.element}, ptr {pointer.text}, i64 {offset.text}",
+            "ptr", 1, (pointer, offset),
+        )  # fmt: skip
 
     def summed_place(self, total: tuple[Any, int], offset: Value) -> tuple[Any, int]:
         """A place moved by an offset."""
@@ -225,6 +240,7 @@ class Emitter(Access):
     def body(self, items: Sequence[Any]) -> None:
         """The items of a body, in order."""
         pairs = partners(items) if self.in_lanes else {}
+        rows = table_rows(items) if self.in_lanes else {}
         whole = items is self.program.body
         for position, item in enumerate(items):
             if isinstance(item, Operation):
@@ -239,7 +255,11 @@ class Emitter(Access):
                 elif other is not None:
                     write_pair(self, other, item)
             elif isinstance(item, Update):
-                self.update(item)
+                columns = rows.get(item)
+                if columns is None:
+                    self.update(item)
+                elif columns:
+                    update_rows(self, columns)
             elif isinstance(item, Scratch):
                 self.scratch(item)
             elif isinstance(item, Loop):

@@ -43,9 +43,9 @@ MOST = 32  # blocks
 HEAVY = 20  # additions that a dear function costs
 FEW = 32  # elements up to which loops over them are unrolled
 SHORT = 24  # operations of a loop that works on four registers at once
-FAR_MORE = 30  # the same, where the latter need not be fast
-SHARE = 4  # the work is so many times that of clearing and combining all blocks' accumulators
+FAR_MORE = 30  # times the work of combining blocks' accumulators, which need not be fast then
 COMBINING = 12  # vector operations for an element with a partial result for each lane
+COPYING = 8  # the same for a vector of elements without
 
 
 class Written(NamedTuple):
@@ -147,10 +147,14 @@ def number_of_blocks(
     loop: Loop, written: Written, partial: set[Array], lanes: int, measure: Callable[[int], int]
 ) -> int:
     """How many blocks are worth it: a power of two, so that two threads, or four, have as much to
-    do.  Sizes count as `measure` says."""
+    do.  Sizes count as `measure` says.
+
+    With a thread for each of B blocks the time is work/B, and B times what clearing and combining
+    accumulators costs: least where B is the root of their ratio.
+    """
     total = work(loop, measure) / (lanes if any_lanes(loop) else 1)
-    least = SHARE * max(1.0, clearing(written, partial, lanes, measure))
-    most = min(MOST, total / (RARE_WORTH if loop.rare else WORTH), total / least)
+    least = max(1.0, clearing(written, partial, lanes, measure))
+    most = min(MOST, total / (RARE_WORTH if loop.rare else WORTH), math.sqrt(total / least))
     return 1 << max(0, int(most).bit_length() - 1)
 
 
@@ -161,7 +165,7 @@ def clearing(
     total = 0.0
     for a in written.updates:
         cells = math.prod(map(measure, a.extents()))
-        total += cells * (COMBINING if a in partial else 4 / lanes)
+        total += cells * (COMBINING if a in partial else COPYING / lanes)
     return total
 
 
