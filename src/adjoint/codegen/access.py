@@ -7,6 +7,7 @@ operands are known.  This is the lower half of the emitter: what is done with th
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -22,6 +23,7 @@ from ..loops.ir import (
     Place,
     Program,
     Size,
+    Symbol,
     Update,
     root,
     walk,
@@ -35,6 +37,7 @@ from .pairs import half_of, read_half
 from .targets import Target
 
 SEVERAL = 2  # elements on the stack that are set to zero one by one
+FEW = 32  # partial results that may be in registers
 STACK_CELLS = 256  # elements up to which a scratch array of fixed size lives on the stack
 ALIGNMENT = 64  # bytes
 
@@ -63,6 +66,11 @@ class Scope:
     def __init__(self) -> None:
         self.lines: list[str] = []
         self.memo: dict[Any, Value] = {}
+
+
+def is_long(array: Array) -> bool:
+    """Whether an array of partial results is too long for registers."""
+    return any(isinstance(n, Symbol) for n in array.shape) or math.prod(array.extents()) > FEW
 
 
 def two_sum(builder: Builder, a: Value, b: Value) -> tuple[Value, Value]:
@@ -126,7 +134,11 @@ class Access(Builder):
         self.carried = carried(program.body, self.partial)
         self.partial.update((x.array, "add") for x in self.carried)
         self.carriers = set(self.carried.values())
-        self.widths: dict[Array, int] = {}  # the lanes of partial results, where more than W
+        self.widths: dict[Array, int] = {}  # the lanes of partial results, where not W
+        for array, name in self.partial.items():
+            register = target.vector_bits // 8 // array.dtype.itemsize
+            if lanes > register > 1 and name == "add" and array.dtype.kind == "f" and is_long(array):
+                self.widths[array] = register  # vectors of two registers are added first
         for item in walk(program.body) if lanes > 1 else ():
             if isinstance(item, Loop) and item.lanes and (k := unrolled(item, lanes)) > 1:
                 self.widths.update(

@@ -43,8 +43,8 @@ from .builder import Value, function_symbol, suffix
 from .mathlib.registry import definitions
 from .operations import combine, emit, identity
 from .pairs import partners, write_pair
-from .rows import table_rows, update_rows
 from .routines import routine_call
+from .rows import table_rows, update_rows
 from .targets import Target
 
 APART = 60  # lines from which functions are compiled apart
@@ -104,6 +104,9 @@ class Emitter(Access):
         if not (isinstance(along, int) and along in ((0, 1) if is_plain else (0,))):
             self.update_lane_by_lane(item, memory, total, along, vectors, value)
             return
+        if self.in_lanes and 1 < memory.lanes < self.lanes and root(item.array) in self.partial:
+            self.add_halves(item, memory, pointer, total, value)
+            return
         is_masked = self.in_lanes and self.seen is not None and lanes > 1
         if not (is_masked and (is_plain or root(item.array) in self.partial)):
             self.accumulate(item, memory, pointer, total, lanes, value)
@@ -118,6 +121,18 @@ class Emitter(Access):
         aligned = self.alignment(memory, lanes)
         new = self.stored(memory, new)
         self.act(f"store {self.splat(new, lanes)!r}, ptr {pointer.text}, align {aligned}")
+
+    def add_halves(
+        self, item: Update, memory: Memory, pointer: Value, total: Any, value: Value
+    ) -> None:
+        """Add a vector to partial results of fewer lanes."""
+        value = self.splat(value, self.lanes)
+        if self.seen is not None:
+            value = self.select(self.seen, value, 0.0)
+        while value.lanes > memory.lanes:
+            half = value.lanes // 2
+            value = self.add(self.part(value, 0, half), self.part(value, 1, half))
+        self.accumulate(item, memory, pointer, total, memory.lanes, value)
 
     def accumulate(
         self, item: Update, memory: Memory, pointer: Value, total: Any, lanes: int, value: Value
