@@ -292,6 +292,10 @@ class Levels:
 
     def choose(self, loop: Loop, some: list[Accumulator]) -> None:
         """Which accumulators of a loop are compensated as they are, and which get runs."""
+        if loop.rare:  # the shorter code
+            for one in some:
+                one.scratch.compensated = True
+            return
         total = self.work(loop.body)
         left = SHARE * total
         strips = Strips()

@@ -9,6 +9,7 @@ programs share (matrix products, the thread pool): LLVM runs without Python's lo
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -17,6 +18,31 @@ from .threads import processors
 
 RUNNING: set[threading.Thread] = set()
 BEGUN: set[str] = set()
+
+# A thread that comes back from LLVM waits for Python's lock as long as the interpreter's switch
+# interval, each time: while such threads run it is shorter.
+PATIENCE = 1e-4  # seconds
+LOCK = threading.Lock()
+intervals: list[float] = []  # the user's, while it is exchanged
+
+
+def enter(thread: threading.Thread) -> None:
+    """A thread begins."""
+    with LOCK:
+        RUNNING.add(thread)
+        if not intervals and sys.getswitchinterval() > PATIENCE:
+            intervals.append(sys.getswitchinterval())
+            sys.setswitchinterval(PATIENCE)
+
+
+def leave(thread: threading.Thread) -> None:
+    """A thread has ended."""
+    with LOCK:
+        RUNNING.discard(thread)
+        if not RUNNING and intervals:
+            before = intervals.pop()
+            if abs(sys.getswitchinterval() - PATIENCE) < 1e-6:  # nobody else has set it meanwhile
+                sys.setswitchinterval(before)
 
 
 def start(make: Callable[[], Any]) -> Callable[[], Any]:
@@ -32,7 +58,7 @@ def start(make: Callable[[], Any]) -> Callable[[], Any]:
         except BaseException as error:
             outcome.append(error)
         finally:
-            RUNNING.discard(thread)
+            leave(thread)
 
     def result() -> Any:
         thread.join()
@@ -41,11 +67,11 @@ def start(make: Callable[[], Any]) -> Callable[[], Any]:
         return outcome[0]
 
     thread = threading.Thread(target=run, name="adjoint-ahead", daemon=False)
-    RUNNING.add(thread)
+    enter(thread)
     try:
         thread.start()
     except RuntimeError:  # no thread to be had, or the interpreter ends
-        RUNNING.discard(thread)
+        leave(thread)
         return make
     return result
 
