@@ -31,7 +31,7 @@ from ..loops.ir import (
 from ..loops.lanes import settle
 from ..loops.levels import carried, unrolled
 from ..loops.text import arrays_of
-from .builder import Builder, Value, suffix
+from .builder import FLOATS, Builder, Value, suffix
 from .operations import horizontal
 from .pairs import half_of, read_half
 from .targets import Target
@@ -177,8 +177,9 @@ class Access(Builder):
         if not self.is_rare or results > 1:
             return super().function(name, *values, results=results)
         operands = self.together(*values)
-        if operands[0].lanes == 1 < self.lanes:
-            wide = [self.splat(x, self.lanes) for x in operands]
+        register = self.target.vector_bits // FLOATS.get(operands[0].kind, 64)
+        if operands[0].lanes == 1 < min(register, self.lanes):
+            wide = [self.splat(x, min(register, self.lanes)) for x in operands]
             return self.part(self.function(name, *wide), 0, 1)
         self.functions[name, operands[0].kind, operands[0].lanes] = None
         x = operands[0]
