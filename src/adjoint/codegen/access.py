@@ -32,6 +32,7 @@ from ..loops.lanes import settle
 from ..loops.levels import carried, unrolled
 from ..loops.text import arrays_of
 from .builder import FLOATS, Builder, Value, suffix
+from .mathlib.registry import FUNCTIONS
 from .operations import horizontal
 from .pairs import half_of, read_half
 from .targets import Target
@@ -137,7 +138,8 @@ class Access(Builder):
         self.widths: dict[Array, int] = {}  # the lanes of partial results, where not W
         for array, name in self.partial.items():
             register = target.vector_bits // 8 // array.dtype.itemsize
-            if lanes > register > 1 and name == "add" and array.dtype.kind == "f" and is_long(array):
+            is_sum = name == "add" and array.dtype.kind == "f"
+            if lanes > register > 1 and is_sum and is_long(array):
                 self.widths[array] = register  # vectors of two registers are added first
         for item in walk(program.body) if lanes > 1 else ():
             if isinstance(item, Loop) and item.lanes and (k := unrolled(item, lanes)) > 1:
@@ -173,12 +175,14 @@ class Access(Builder):
         return found
 
     def function(self, name: str, *values: Any, results: int = 1) -> Value:
-        """Call a mathematical function; that for vectors, for a number where little is done."""
+        """Call a mathematical function; where little is done that for vectors, for a number, too,
+        if a second form would take long to compile."""
         if not self.is_rare or results > 1:
             return super().function(name, *values, results=results)
         operands = self.together(*values)
         register = self.target.vector_bits // FLOATS.get(operands[0].kind, 64)
-        if operands[0].lanes == 1 < min(register, self.lanes):
+        has_slow_path = f"{name}_large" in FUNCTIONS
+        if has_slow_path and operands[0].lanes == 1 < min(register, self.lanes):
             wide = [self.splat(x, min(register, self.lanes)) for x in operands]
             return self.part(self.function(name, *wide), 0, 1)
         self.functions[name, operands[0].kind, operands[0].lanes] = None

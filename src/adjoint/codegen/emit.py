@@ -129,10 +129,19 @@ class Emitter(Access):
         value = self.splat(value, self.lanes)
         if self.seen is not None:
             value = self.select(self.seen, value, 0.0)
-        while value.lanes > memory.lanes:
-            half = value.lanes // 2
-            value = self.add(self.part(value, 0, half), self.part(value, 1, half))
-        self.accumulate(item, memory, pointer, total, memory.lanes, value)
+        width = memory.lanes
+        parts = [self.part(value, k, width) for k in range(value.lanes // width)]
+        if memory.low is not None:
+            whole = parts[0]
+            for part in parts[1:]:
+                whole = self.add(whole, part)
+            self.accumulate(item, memory, pointer, total, width, whole)
+            return
+        new = self.read(memory, pointer, width, self.here)
+        for part in parts:  # each may be a product that is added without being rounded first
+            new = self.combined(item.combine, item.array.dtype, new, part)
+        aligned = self.alignment(memory, width)
+        self.act(f"store {new!r}, ptr {pointer.text}, align {aligned}")
 
     def accumulate(
         self, item: Update, memory: Memory, pointer: Value, total: Any, lanes: int, value: Value

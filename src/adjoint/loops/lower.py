@@ -658,8 +658,6 @@ class Lowering:
             for q, j in cell.items():
                 at[q] = j
             value = self.pull(s.value, tuple(at))
-            if changes_nothing("add", value):
-                continue
             where: list[Where] = []
             for p, index in enumerate(s.node.inputs[1:]):
                 if index.op == "table" and all(isinstance(w, int) for w in at[:count]):
@@ -670,8 +668,10 @@ class Lowering:
                 found = self.pull(index, tuple(at[:count]))
                 placed = self.operation("place", [found, self.size(s.node.shape[p])], INDEX)
                 where.append((((placed, 1),), 0))
+            is_checked = all(isinstance(w, int) for w in where)
             where += [at[q] for q in s.own[len(where) :]]  # type: ignore[index]
-            self.append(Update(*self.kept_at(s, where), "add", value))
+            if not (is_checked and changes_nothing("add", value)):
+                self.append(Update(*self.kept_at(s, where), "add", value))
 
     def product(self, s: Statement) -> None:
         """A matrix product, by a routine."""

@@ -84,6 +84,11 @@ def code_of(key: bytes, make: Callable[[], bytes], name: str = "program") -> Cod
     return found
 
 
+def identity(make: Callable[[], Code]) -> Callable[[], Code]:
+    """Begin nothing: it is done when it is called."""
+    return make
+
+
 class Parts:
     """The modules of a program, compiled at the same time; `write` gives their texts."""
 
@@ -92,10 +97,13 @@ class Parts:
     ) -> None:
         self.target, self.write = target, lru_cache(maxsize=1)(write)
 
-    def codes(self, binding: Binding) -> tuple[Code, dict[str, Code]]:
-        """The code of the program, and of its blocks by service."""
+    def codes(
+        self, binding: Binding, start: Callable[[Callable[[], Code]], Callable[[], Code]] = identity
+    ) -> tuple[Code, dict[str, Code]]:
+        """The code of the program, and of its blocks by service; `start` begins what is called
+        later."""
         waiting = {
-            service: ahead.start(partial(self.block, service))
+            service: start(partial(self.block, service))
             for service in binding.services
             if service.startswith("block ")
         }
@@ -122,7 +130,7 @@ class Native:
             texts = emit_apart(program, target, lanes)
             binding = binding_of(program, lanes, texts[1], target)
             parts = Parts(target, lambda: texts)
-            self.code, self.blocks = parts.codes(binding)
+            self.code, self.blocks = parts.codes(binding, ahead.start)
             remember(key, binding)
         else:
             parts = Parts(target, lambda: emit_apart(*planned_for(step, target)))
