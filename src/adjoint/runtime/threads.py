@@ -48,8 +48,9 @@ when it has moved.  A team with more threads than the process has processors is 
     3 open: epoch + 1, seats = s (exchange,      2 enter: seats - 1, inside + 1 (cmpxchg, acquire)
       seq_cst); load sleepers (seq_cst), wake      or look again
       s - (workers - sleepers) of them           3 read body, context, count
-    4 run: index = next++ (relaxed), below       4 run: as the caller
-      the count                                  5 leave: inside - 1 (acq_rel); the last one wakes
+    4 run: index = front++ (relaxed), while      4 run: index = count - 1 - back++ (relaxed),
+      front + back is below the count              while front + back is below the count
+                                                 5 leave: inside - 1 (acq_rel); the last one wakes
     5 shut: seats = 0 (acq_rel)                    the caller if awaited; seen = epoch
     6 wait until inside = 0 (acquire): spin,     6 sleep: sleepers + 1 (seq_cst); futex wait while
       then set awaited, futex wait                 the epoch is `seen`; sleepers - 1; look again
@@ -57,7 +58,9 @@ when it has moved.  A team with more threads than the process has processors is 
 
 Why it holds.  Nobody writes the job but the owner, between 1 and 3, where seats = inside = 0: so no
 worker reads it then, and a worker that enters reads the job of the epoch whose seats it took.  A
-late worker finds no seat, or that of a later job, whose body it then runs.  Every index that was
+late worker finds no seat, or that of a later job, whose body it then runs.  `next` is one word of two halves,
+indices taken from the front (by the caller) and from the back (by workers): with two threads, each
+works on the same blocks from call to call, whose memory its cache then holds.  Every index that was
 taken was taken by the caller or by one inside, so at 7 all have run; leaving (release) and waiting
 (acquire) make their writes visible.  The caller waits for those inside only, never for one to wake
 up, so a lost wake-up of a worker could cost speed but not progress.  None is lost: a worker adds
@@ -197,8 +200,11 @@ wake:
   %woken = call i64 @futex(ptr %pool, ptr %pool, i64 $WAKE, i64 %wanted)
   br label %run
 run:
-  %index = atomicrmw add ptr %next, i64 1 monotonic, align 8
-  %more = icmp slt i64 %index, %count
+  %both = atomicrmw add ptr %next, i64 1 monotonic, align 8
+  %index = and i64 %both, $FRONT_BITS
+  %from.back = lshr i64 %both, 32
+  %all = add i64 %index, %from.back
+  %more = icmp slt i64 %all, %count
   br i1 %more, label %work, label %shut
 work:
   call void %body(ptr %context, i64 %index)
@@ -317,8 +323,13 @@ read:
   $SET
   br label %run
 run:
-  %index = atomicrmw add ptr %next, i64 1 monotonic, align 8
-  %more = icmp slt i64 %index, %count
+  %both = atomicrmw add ptr %next, i64 $BACK monotonic, align 8
+  %from.front = and i64 %both, $FRONT_BITS
+  %from.back = lshr i64 %both, 32
+  %all = add i64 %from.front, %from.back
+  %more = icmp slt i64 %all, %count
+  %before = sub i64 %count, %from.back
+  %index = sub i64 %before, 1
   br i1 %more, label %work, label %leave
 work:
   call void %body(ptr %context, i64 %index)
@@ -445,6 +456,8 @@ def object_text(target: Target) -> str:
         SEATS_BITS=INSIDE - SEAT,
         INSIDE_BITS=AWAITED - INSIDE,
         NO_SEATS=~(INSIDE - SEAT),
+        FRONT_BITS=(1 << 32) - 1,
+        BACK=1 << 32,
         ENTERING=INSIDE - SEAT,
         INSIDE_AND_AWAITED=2 * AWAITED - INSIDE,
         LAST_AWAITED=AWAITED + INSIDE,
