@@ -134,7 +134,7 @@ def scratch_twice() -> Program:
     return one(write)
 
 
-@fault("it declares an array of role output")
+@fault("it declares an output without filling it")
 def scratch_of_an_output() -> Program:
     return one(lambda w, x, y, i: w.put(Scratch(y)))
 

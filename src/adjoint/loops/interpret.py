@@ -268,7 +268,9 @@ class Machine:
 
     def scratch(self, item: Scratch) -> None:
         lanes = () if self.vector is None else self.vector.active.shape
-        storage = Storage(item.array, self.count(), lanes)
+        storage = self.storages.get(item.array)  # an output's is there
+        if storage is None or item.array.role != "output":
+            storage = Storage(item.array, self.count(), lanes)
         fill = fill_value(item)
         if fill is not None:
             storage.data[...] = fill

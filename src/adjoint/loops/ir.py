@@ -247,7 +247,8 @@ class Routine:
 
 class Scratch:
     """An array of the program's own, private to each run of the body it stands in; with `fill` (a
-    number, or a `Constant` of the array's dtype) every element starts as that.
+    number, or a `Constant` of the array's dtype) every element starts as that.  An output, which is
+    the caller's, is filled where it stands.
 
     `compensated`: the emitter keeps what rounding loses of the sums in it, a second number for each
     element.  Of an array of floats that starts as zeros, is updated by "add" only, and not stored

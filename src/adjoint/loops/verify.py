@@ -221,10 +221,14 @@ class Verifier:
 
     def scratch(self, item: Scratch) -> None:
         array = item.array
-        self.require(array.role == "scratch", f"it declares an array of role {array.role}")
-        self.require(array not in self.defined, "the array is declared twice")
         self.require(array.base is None, "the array is a view")
-        self.array(array)
+        if array.role == "output":  # it is the caller's, and starts as a number
+            self.require(item.fill is not None, "it declares an output without filling it")
+            self.require(not item.compensated, "a compensated sum is not kept in an output")
+        else:
+            self.require(array.role == "scratch", f"it declares an array of role {array.role}")
+            self.require(array not in self.defined, "the array is declared twice")
+            self.array(array)
         if isinstance(item.fill, Constant):
             found = item.fill.dtype
             self.require(found == array.dtype, f"its fill is {found}, its array {array.dtype}")

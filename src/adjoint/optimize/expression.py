@@ -200,7 +200,7 @@ class Expressions:
             for p, m in enumerate(maps)
         )
         if x.op == "view" and not (indices and len(x.inputs) > 1):
-            composed = compose(x.attribute, maps)
+            composed = compose(x, maps)
             if composed is not None:
                 return self.view(x.inputs[0], shape, composed, x.inputs[1:] or indices)
         if x.op == "iota" and len(maps) == 1 and not is_gather(maps[0]) and not maps[0][0]:
@@ -695,7 +695,8 @@ def is_joined(x: Expression) -> bool:
     )  # fmt: skip
 
 
-COMMUTATIVE = frozenset("add mul maximum minimum equal not_equal".split())
+# Not `minimum` and `maximum`: of two zeros they give the second one, as NumPy does.
+COMMUTATIVE = frozenset("add mul equal not_equal".split())
 
 
 def is_map(x: Expression, name: str) -> bool:
@@ -736,10 +737,11 @@ def used_axes(x: Expression) -> frozenset[int]:
     return frozenset(found.intersection(real))
 
 
-def compose(inner: Sequence[tuple], outer: Sequence[tuple]) -> tuple | None:
-    """The maps of a view of a view, or None where an index array would be read at another step."""
+def compose(x: Expression, outer: Sequence[tuple]) -> tuple | None:
+    """The maps of a view of the view x, or None where an index array would be read at another step,
+    or where its places, which may be negative or out of range, are those of a part."""
     found: list[tuple] = []
-    for m in inner:
+    for m, extent in zip(x.attribute, x.inputs[0].shape, strict=True):
         if is_gather(m):
             axes = []
             for k in m[2]:
@@ -751,7 +753,7 @@ def compose(inner: Sequence[tuple], outer: Sequence[tuple]) -> tuple | None:
             continue
         terms, offset = m
         if len(terms) == 1 and is_gather(outer[terms[0][0]]):
-            if terms[0][1] != 1 or offset != 0:
+            if terms[0][1] != 1 or offset != 0 or x.shape[terms[0][0]] != extent:
                 return None
             found.append(outer[terms[0][0]])
             continue

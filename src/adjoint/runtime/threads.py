@@ -56,18 +56,19 @@ when it has moved.  A team with more threads than the process has processors is 
       then set awaited, futex wait                 the epoch is `seen`; sleepers - 1; look again
     7 give back: owned = awaited = 0 (release)
 
-Why it holds.  Nobody writes the job but the owner, between 1 and 3, where seats = inside = 0: so no
-worker reads it then, and a worker that enters reads the job of the epoch whose seats it took.  A
-late worker finds no seat, or that of a later job, whose body it then runs.  `next` is one word of two halves,
-indices taken from the front (by the caller) and from the back (by workers): with two threads, each
-works on the same blocks from call to call, whose memory its cache then holds.  Every index that was
-taken was taken by the caller or by one inside, so at 7 all have run; leaving (release) and waiting
-(acquire) make their writes visible.  The caller waits for those inside only, never for one to wake
-up, so a lost wake-up of a worker could cost speed but not progress.  None is lost: a worker adds
-itself to `sleepers` before the kernel compares the epoch, the caller changes the epoch before it
-reads `sleepers`, so one of the two sees the other.  The caller's own sleep is safe since the bits
-that it sleeps on only change by leaving, and never return to an earlier value while it waits.
-The end of the team (`closed`) is written with a new epoch, only while nobody owns it.
+Why it holds. Nobody writes the job but the owner, between 1 and 3, where seats = inside = 0: so no
+worker reads it then, and a worker that enters reads the job of the epoch whose seats it took. A
+late worker finds no seat, or that of a later job, whose body it then runs. `next` is one word of
+two halves, how many indices were taken from the front (by the caller) and from the back (by
+workers): with two threads, each works on the same blocks from call to call, whose memory its cache
+then holds. Every index that was taken was taken by the caller or by one inside, so at 7 all have
+run; leaving (release) and waiting (acquire) make their writes visible. The caller waits for those
+inside only, never for one to wake up, so a lost wake-up of a worker could cost speed but not
+progress. None is lost: a worker adds itself to `sleepers` before the kernel compares the epoch, the
+caller changes the epoch before it reads `sleepers`, so one of the two sees the other. The caller's
+own sleep is safe since the bits that it sleeps on only change by leaving, and never return to an
+earlier value while it waits. The end of the team (`closed`) is written with a new epoch, only while
+nobody owns it.
 
 A `fork` leaves the child with the memory but no workers.  The child's pool is made new, and starts
 a team when asked.  Where the team is idle it is ended before the fork (Python warns of a fork with
