@@ -606,7 +606,7 @@ directory, own, rounds = sys.argv[1], sys.argv[2], int(sys.argv[3])
 store = Cache(directory, "environment", limit=40 * 4096)
 hits = 0
 for i in range(rounds):
-    for key in (f"shared {i % 23}", f"{own} {i % 31}"):
+    for key in (f"shared {i % 23}", f"{own} {i % 31}", f"{own} {i % 3}"):
         # Writers of a shared key write different bytes: each must be one writer's, whole.
         found = store.get("object", key)
         if found is not None:

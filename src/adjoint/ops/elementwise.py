@@ -321,7 +321,8 @@ complex = elementwise("complex", numpy=make_complex, samples=interval(-2, 2, -2,
 
 def convert_value(x: Any, *, dtype: np.dtype) -> Any:
     """`astype`: an array or a NumPy scalar of the dtype."""
-    return np.asarray(x).astype(dtype)[()]
+    found = np.asarray(x).astype(dtype)
+    return found if isinstance(x, np.ndarray) else found[()]  # an array without axes stays one
 
 
 convert = elementwise("convert", numpy=convert_value, dtype=lambda t, dtype: dtype, kinds="fib",
