@@ -109,6 +109,29 @@ def within(
     )
 
 
+def jumps(
+    function: Callable,
+    arguments: Sequence[Any],
+    expected: Sequence[Any],
+    eps: float,
+    allowed: float,
+) -> bool:
+    """Whether rounding decides a function's results: those of arguments an ulp away, not compiled,
+    differ by more than is allowed (a derivative at the sign of a sum that cancels, say)."""
+    rng = np.random.default_rng(0)
+    for _ in range(4):
+        moved = []
+        for x in arguments:
+            if np.asarray(x).dtype.kind == "f":
+                x = np.asarray(x)
+                x = x * (1 + eps * rng.choice([-1, 1], x.shape)).astype(x.dtype)
+            moved.append(x)
+        for y, e in zip(function(*moved), expected, strict=True):
+            if np.abs(y - e)[np.isfinite(e)].max(initial=0.0) > allowed:
+                return True
+    return False
+
+
 def executable(program: Program) -> Executable:
     """The native code of a recorded program."""
     if program.executable is None:
