@@ -298,7 +298,7 @@ def index_names(group: Group, stages: Stages) -> dict[Any, str]:
     """The letter of each loop's class, by the loop's index."""
     letters = class_names(stages.plan)
     symbols = {stages.lowering.symbols.get(c): name for c, name in letters.items()}
-    return {x.index: symbols.get(x.end, "_") for x in walk(group.lowered) if isinstance(x, Loop)}
+    return {x.index: symbols.get(x.end, "") for x in walk(group.lowered) if isinstance(x, Loop)}
 
 
 def marks_of(group: Group, names: Mapping[Any, str], lanes: int) -> tuple[str, ...]:
@@ -442,7 +442,8 @@ def unrolled_axes(stages: Stages) -> dict[int, int]:
     found: Counter[int] = Counter()
     selection = stages.plan.selection
     for s in stages.plan.statements:
-        stack, seen, extents = [s.value], {s.value}, set(s.domain)
+        extents = {n for q, n in enumerate(s.domain) if q not in s.rolled}
+        stack, seen = [s.value], {s.value}
         while stack:  # small reductions inside the value are unrolled, too
             for x in stack.pop().inputs:
                 if x not in seen and x not in selection.kept and x not in selection.parts:
