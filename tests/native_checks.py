@@ -165,7 +165,7 @@ INTERPRETED = 60_000  # items up to which a program is interpreted
 
 
 def interpreted(
-    compiled: Executable, values: Sequence[Any], vectors: bool = True
+    compiled: Executable, values: Sequence[Any], vectors: bool = True, most: int = INTERPRETED
 ) -> list[Any] | None:
     """The outputs with the interpreter in place of native code; None where it would take long.
     `vectors`: several iterations at once, as native code; otherwise what marks promise is checked.
@@ -173,7 +173,7 @@ def interpreted(
     steps = [(step, made) for step, made in compiled.steps]
     work = sum(iterations(loop_program(made)[0]) for _, made in steps if made is not None)
     cells = sum(node.size for step, _ in steps for node in (*step.inputs, *step.outputs))
-    if work > INTERPRETED or cells > INTERPRETED // 5:
+    if work > most or cells > most // 5:
         return None
     other = copy.copy(compiled)
     other.steps = [(step, made and interpreting(made, vectors)) for step, made in steps]

@@ -608,6 +608,7 @@ for here in sorted(allowed)[:3] * 2:
 print("done")
 """
 SIGNALS = """
+signal.signal(signal.SIGINT, signal.default_int_handler)  # shells leave it out in the background
 team.ensure_started(); flag = zeros(2)
 def interrupt():
     while flag[1] < 1: pass

@@ -46,8 +46,10 @@ from .pairs import partners, write_pair
 from .routines import routine_call
 from .rows import table_rows, update_rows
 from .targets import Target
+from .totals import totals, write_totals
 
 APART = 60  # lines from which functions are compiled apart
+MUCH = 16  # sums of a loop
 INLINED = 40  # calls of mathematical functions up to which their bodies replace them
 SYMBOLS = re.compile(r"@[\w.]+")
 NAMES = re.compile(r"%[\w.]+")
@@ -377,6 +379,10 @@ class Emitter(Access):
         if item.lanes and self.lanes > 1:
             self.lanes_loop(item, begin, end)
             return
+        pairs = totals(self, item)
+        if pairs:
+            write_totals(self, item, pairs, begin, end)
+            return
 
         def inside(index: Value) -> None:
             self.values[item.index] = index
@@ -446,9 +452,11 @@ class Emitter(Access):
 
     def lanes_loop(self, item: Loop, begin: Any, end: Any) -> None:
         """W iterations at a time; the last vector ends where the loop ends.  Where little is done
-        several vectors are taken at once first."""
+        several vectors are taken at once first; where much is added up, the last one is apart: no
+        other has lanes that do not count."""
         many = unrolled(item, self.lanes)
-        if many > 1:
+        is_apart = many > 1 or self.adds_much(item)
+        if is_apart:
             begin = self.unrolled_loop(item, begin, end, many * self.lanes)
         last = self.summed(end, -self.lanes)
 
@@ -470,7 +478,14 @@ class Emitter(Access):
             self.in_lanes, self.lane_index, self.seen = False, None, None
             self.in_place = set()
 
-        self.repeat(begin, end, self.lanes, inside, guard=many > 1)
+        self.repeat(begin, end, self.lanes, inside, guard=is_apart)
+
+    def adds_much(self, item: Loop) -> bool:
+        """Whether a loop adds to so many sums that it would be felt to leave out lanes."""
+        if item.rare:
+            return False
+        sums = [x for x in walk(item.body) if isinstance(x, Update) and x.array in self.partial]
+        return len(sums) >= MUCH
 
     def unrolled_loop(self, item: Loop, begin: Any, end: Any, step: int) -> Value:
         """The part of a lanes loop that long vectors cover; gives where it ends: at the end, if

@@ -158,9 +158,12 @@ class Strips:
         self.is_fixed = True  # the same for all sizes
 
 
-def levels(program: Program, lanes: int) -> Program:
-    """Sum in levels where it is worth it."""
-    known: dict[Loop, tuple[float, float]] = {}
+def levels(
+    program: Program, lanes: int, trips: dict[Loop, tuple[float, float]] | None = None
+) -> Program:
+    """Sum in levels where it is worth it; `trips` has loops whose bounds are computed, and how
+    often they run at most, and now."""
+    known = dict(trips or {})
     few: dict[Array, float] = {}
     for _ in range(MOST):  # one more level each time
         one = Levels(program, lanes, known, few)

@@ -76,6 +76,7 @@ class Lowering:
         self.symbols: dict[Any, Symbol] = {}
         self.inputs: dict[int, Array] = {}
         self.arrays: dict[Any, Array] = {}
+        self.within: dict[tuple[Expression, int], bool] = {}
         self.shaped: dict[Any, Array] = {}  # memory under other shapes
         self.outputs: list[Array] = []
         self.axes: dict[Expression, list[int]] = {}  # of kept arrays
@@ -313,16 +314,8 @@ class Lowering:
         source = x.inputs[0]
         for p, m in enumerate(x.attribute):
             if is_gather(m):
-                index = x.inputs[m[1]]
                 inner = tuple([at[k] for k in m[2]])
-                if index.op == "table" and all(isinstance(w, int) for w in inner):
-                    place, n = int(index.attribute[inner]), source.shape[p]
-                    if -n <= place < n:
-                        found.append(place + n if place < 0 else place)
-                        continue
-                value = self.pull(index, inner)
-                placed = self.operation("place", [value, self.size(source.shape[p])], INDEX)
-                found.append((((placed, 1),), 0))
+                found.append(self.placed(x.inputs[m[1]], inner, source.shape[p]))
                 continue
             terms, offset = m
             total: dict[Any, int] = {}
@@ -337,6 +330,25 @@ class Lowering:
             kept = tuple([(v, c) for v, c in total.items() if c])
             found.append((kept, offset) if kept else offset)
         return tuple(found)
+
+    def placed(self, index: Expression, at: tuple[Where, ...], n: int) -> Where:
+        """Where an index that is data leads, along an axis of n; constant ones are looked into."""
+        if index.op == "table":
+            if all(isinstance(w, int) for w in at):
+                place = int(index.attribute[at])
+                if -n <= place < n:
+                    return place + n if place < 0 else place
+            elif index.dtype == INDEX and self.is_within(index, n):
+                return ((self.pull(index, at), 1),), 0
+        operands = [self.pull(index, at), self.size(n)]
+        return ((self.operation("place", operands, INDEX), 1),), 0
+
+    def is_within(self, index: Expression, n: int) -> bool:
+        """Whether all numbers of a constant array are places along an axis of n."""
+        if (index, n) not in self.within:
+            numbers = index.attribute
+            self.within[index, n] = bool(numbers.min(initial=0) >= 0 and numbers.max(initial=0) < n)
+        return self.within[index, n]
 
     def unrolled_reduction(self, x: Expression, at: tuple[Where, ...]) -> Any:
         """A reduction over unrolled axes."""
@@ -660,14 +672,7 @@ class Lowering:
             value = self.pull(s.value, tuple(at))
             where: list[Where] = []
             for p, index in enumerate(s.node.inputs[1:]):
-                if index.op == "table" and all(isinstance(w, int) for w in at[:count]):
-                    place, n = int(index.attribute[tuple(at[:count])]), s.node.shape[p]
-                    if -n <= place < n:
-                        where.append(place + n if place < 0 else place)
-                        continue
-                found = self.pull(index, tuple(at[:count]))
-                placed = self.operation("place", [found, self.size(s.node.shape[p])], INDEX)
-                where.append((((placed, 1),), 0))
+                where.append(self.placed(index, tuple(at[:count]), s.node.shape[p]))
             is_checked = all(isinstance(w, int) for w in where)
             where += [at[q] for q in s.own[len(where) :]]  # type: ignore[index]
             if not (is_checked and changes_nothing("add", value)):

@@ -9,7 +9,6 @@ import math
 from collections.abc import Sequence
 
 from ..graph.cost import rough, rough_size
-from ..optimize.expression import Expression, is_gather
 from ..optimize.fuse import Class, Plan
 from ..optimize.statements import Statement
 
@@ -47,7 +46,7 @@ def score(plan: Plan, statements: Sequence[Statement], c: Class, lanes: int) -> 
             continue
         axis = next(q for q, k in s.classes.items() if k is c)
         waste = math.ceil(c.extent / lanes) * lanes / c.extent if c.extent < LONG else 1.0
-        total += work / lanes * waste + strided(plan, s, axis)
+        total += work / lanes * waste + strided(s, c, axis)
     return total
 
 
@@ -56,32 +55,26 @@ def is_sequential(plan: Plan, c: Class) -> bool:
     return any(s.classes.get(q) is c for s in plan.statements for q in s.sequential)
 
 
-def strided(plan: Plan, s: Statement, axis: int) -> int:
-    """The elements that are not next to each other along a domain axis."""
+def strided(s: Statement, c: Class, axis: int) -> int:
+    """How often elements are read or written that are not next to each other along a class: what is
+    read in a loop inside others is read in each of their iterations."""
+    outer = s.nest[: s.nest.index(c)]
     found = 0
-    seen = set()
-    stack: list[tuple[Expression, int | None]] = [(s.value, axis)]
-    while stack:
-        x, at = stack.pop()
-        if (x, at) in seen:
-            continue
-        seen.add((x, at))
-        if x is not s.node and x in plan.selection.kept:
-            continue
-        if x.op in ("input", "table"):
-            if at is not None and not is_contiguous(x.shape, at):
-                found += rough_size(x.shape)
-        elif x.op == "view":
-            places = [
-                p
-                for p, m in enumerate(x.attribute)
-                if not is_gather(m) and any(k == at for k, _ in m[0])
-            ]
-            stack.append((x.inputs[0], places[0] if places else None))
-        elif x.op in ("map", "place"):
-            stack.extend((a, at) for a in x.inputs)
-    if s.kind == "output" and not is_contiguous(s.domain, axis):
-        found += rough_size(s.domain)
+
+    def times(shape: Sequence[int], at: Sequence[int | None]) -> int:
+        if axis not in at or is_contiguous(shape, at.index(axis)):
+            return 0
+        mine = [s.classes.get(q) for q in at if q is not None]
+        around = [rough(k.extent) for k in outer if k not in mine]
+        return rough_size(shape) * math.prod(around)
+
+    for x, at in s.leaves:
+        found += times(x.shape, at)
+    for p, at in s.reads:
+        if c not in [nest.of for nest in p.path[: p.home]]:
+            found += times(p.node.shape, at)
+    if c not in [nest.of for nest in s.path[: s.home]] or s.kind == "output":
+        found += times(s.node.shape, s.own)
     return found
 
 

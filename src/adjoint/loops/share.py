@@ -303,7 +303,14 @@ def is_chain(program: Program) -> bool:
 
 def gathers(loop: Loop) -> bool:
     """Whether a loop reads or updates at places that are data."""
-    return any(isinstance(x, Operation) and x.name == "place" for x in walk(loop.body))
+    return any(
+        (isinstance(x, Operation) and x.name == "place")
+        or (
+            isinstance(x, (Load, Store, Update))
+            and any(isinstance(v, Load) for place in x.places for v, _ in place.terms)
+        )
+        for x in walk(loop.body)
+    )
 
 
 def heaviest(program: Program) -> Loop | None:

@@ -22,9 +22,10 @@ from .literal import unread_cells
 
 UNROLLED = 16  # largest extent of an unrolled axis
 SEVERAL = 4  # extent up to which axes stay unrolled in code that seldom runs, too
+SCATTERED = 128  # places up to which a scatter to known ones stays unrolled there
 SHORT = 7  # extent up to which axes stay unrolled where dear functions are called
 UNROLLED_REGIONS = 64  # the same where parts are put side by side along the axis
-INSTRUCTIONS = 6000  # of a program with much work, above which fewer axes are unrolled
+INSTRUCTIONS = 2000  # of a program with much work, above which fewer axes are unrolled
 INSTRUCTIONS_LITTLE = 1500  # of one with little
 WORK_EACH = 200  # additions that one more instruction is worth compiling for
 COSTS = {
@@ -122,25 +123,56 @@ class Selection:
         self.kept: dict[Expression, Statement] = {}  # values, reductions, scans, scatters
         self.parts: dict[Expression, list[Statement]] = {}  # of regions kept in memory
         self.statements: list[Statement] = []
-        while True:
-            self.select()
-            if self.limit <= 1 or self.instructions() <= self.allowed():
-                break
-            self.limit //= 2
-            self.special = set()
+        self.looped: frozenset[int] = frozenset()  # short extents that are loops all the same
+        self.select()
+        while self.instructions() > self.allowed() and self.roll_one():
+            pass
         if self.is_dear_unrolled():
             self.limit, self.special = SHORT, set()
             self.select()
         for s in self.statements:
             find_reads(self, s)
-            if s.key in self.rare.statements or s.node in self.rare.expressions:
+            is_rare = s.key in self.rare.statements or s.node in self.rare.expressions
+            if is_rare and not self.scatters_to_few(s):
                 s.rolled = frozenset(
                     [q for q, n in enumerate(s.domain) if not self.is_loop(n) and n > SEVERAL]
                 )
         self.find_unread()
 
+    def roll_one(self) -> bool:
+        """Make loops of the axes of one more extent: of those that leave few enough instructions,
+        if there are such, the one with which least goes through memory.  False if there is none."""
+        before = self.looped
+        extents = {n for x in self.nodes for n in x.shape if n > 1 and not self.is_loop(n)}
+        if not extents:
+            return False
+        found = []
+        for n in extents:
+            self.looped = before | {n}
+            self.select()
+            is_much = self.instructions() > self.allowed()
+            found.append((is_much, self.traffic(), -n))
+        self.looped = before | {-min(found)[2]}
+        self.select()
+        return True
+
+    def traffic(self) -> int:
+        """About how many numbers go through memory."""
+        return sum(rough_size(s.domain) * (1 + len(s.value.inputs)) for s in self.statements)
+
+    def scatters_to_few(self, s: Statement) -> bool:
+        """Whether a scatter goes to so few places that are known that a loop is not worth it, where
+        additions to the same place wait for each other."""
+        return (
+            s.kind == "scatter"
+            and all(index.op == "table" for index in s.node.inputs[1:])
+            and math.prod(n for n in s.domain if not self.is_loop(n)) <= SCATTERED
+        )
+
     def is_loop(self, extent: int) -> bool:
         """Whether an axis of this extent is a loop (and not unrolled)."""
+        if extent in self.looped:
+            return True
         return extent > self.limit and extent not in self.special
 
     def loops(self, shape: Sequence[int]) -> int:

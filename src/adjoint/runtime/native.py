@@ -37,6 +37,7 @@ from ..loops.rare import mark_rare
 from ..loops.schedule import lane_classes
 from ..loops.share import gathers, heaviest, is_chain, share, work
 from ..loops.text import text
+from ..loops.tiles import tiled
 from ..optimize import routines  # noqa: F401  (what has a routine)
 from ..optimize.express import NATIVE, express, flattened, reason
 from ..optimize.expression import Expression, Expressions
@@ -239,8 +240,8 @@ def planned(
     fits = longest >= 8 * lanes and shortest >= more * lanes
     if fits and gains and program_work(program, rough) > DOUBLED:
         lanes *= more
-    program = share(program, lanes)
-    return levels(finish(program), lanes), lanes
+    program, trips = tiled(finish(share(program, lanes)), lanes)
+    return levels(program, lanes, trips), lanes
 
 
 def program_work(program: Program, measure: Callable[[int], int] = int) -> float:

@@ -37,6 +37,7 @@ from ...loops.ir import (
     root,
     walk,
 )
+from ...loops.tiles import VECTORS
 from ...optimize.expression import Expression
 from ...optimize.fuse import Nest
 from ...optimize.statements import Statement
@@ -304,11 +305,15 @@ def index_names(group: Group, stages: Stages) -> dict[Any, str]:
 def marks_of(group: Group, names: Mapping[Any, str], lanes: int) -> tuple[str, ...]:
     """How the kernel's loops are run: in vectors, in blocks for threads, in runs."""
     found: dict[str, None] = {}
+    whole = group.main.index if isinstance(group.main, Loop) else None
     for item in walk(group.scheduled):
         if isinstance(item, Loop) and item.blocks:
             found[f"{extent(item.end):,} blocks for threads"] = None
-        elif isinstance(item, Loop) and item.lanes and lanes > 1 and item.index in names:
-            found[f"{lanes} lanes along {names[item.index]}"] = None
+        elif isinstance(item, Loop) and item.lanes and lanes > 1:
+            if item.index in names:
+                found[f"{lanes} lanes along {names[item.index]}"] = None
+            elif whole in names:  # a loop in strips
+                found[f"strips of {VECTORS * lanes}, {lanes} lanes along {names[whole]}"] = None
     if isinstance(group.main, Product):
         found["a routine of its own, shared among threads"] = None
     elif isinstance(group.main, Routine):
