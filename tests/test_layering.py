@@ -30,7 +30,7 @@ FLOORS = {
     4: {"loops": "ir text lanes verify interpret lower schedule share rare finish levels tiles"},
     5: {
         "codegen": "targets builder compile mathlib/ operations/ pairs lines shuffles"
-        " rows sort linear routines access totals emit timed registers gemm"
+        " rows totals sort linear routines access emit timed registers gemm"
     },
     6: {"runtime": "cache cpu threads ahead products entry/ plans native stages callback"},
     7: {

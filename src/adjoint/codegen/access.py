@@ -36,6 +36,7 @@ from .mathlib.registry import FUNCTIONS
 from .operations import horizontal
 from .pairs import half_of, read_half
 from .targets import Target
+from .totals import totals_function, totals_name
 
 SEVERAL = 2  # elements on the stack that are set to zero one by one
 FEW = 32  # partial results that may be in registers
@@ -121,6 +122,7 @@ class Access(Builder):
         self.offsets: list[Any] = [0]  # where each array in it starts, and where the next would
         self.outlined: list[list[str]] = []  # functions of blocks
         self.sums: dict[tuple[str, int], None] = {}  # of lanes, compensated: kinds and lanes
+        self.totals: dict[tuple[str, int], None] = {}  # of many vectors: kinds and lanes
         self.types: dict[str, str] = {}  # of the names that a block may use
         self.spread: dict[str, Value] = {}  # which of them are a number in every lane
         self.block_index: Value | None = None  # the number of the block
@@ -369,10 +371,11 @@ class Access(Builder):
         return self.select(self.is_nan(low), high, self.add(high, low))
 
     def sums_of_lanes(self, text: str) -> list[str]:
-        """The functions that add up partial results with what rounding lost, as far as they are
-        called in a text."""
+        """The functions that add up partial results, as far as they are called in a text."""
         counts = {key: text.count(f"@{sum_name(*key)}(") for key in self.sums}
-        return [sum_of_lanes(self.target, *key, count) for key, count in counts.items() if count]
+        found = [sum_of_lanes(self.target, *key, count) for key, count in counts.items() if count]
+        called = [key for key in self.totals if f"@{totals_name(*key)}(" in text]
+        return [*found, *[totals_function(*key) for key in called]]
 
     def two_sum(self, a: Value, b: Value) -> tuple[Value, Value]:
         """a + b, and what rounding lost (no number, where it is infinite)."""

@@ -49,7 +49,6 @@ from .targets import Target
 from .totals import totals, write_totals
 
 APART = 60  # lines from which functions are compiled apart
-MUCH = 16  # sums of a loop
 INLINED = 40  # calls of mathematical functions up to which their bodies replace them
 SYMBOLS = re.compile(r"@[\w.]+")
 NAMES = re.compile(r"%[\w.]+")
@@ -129,19 +128,22 @@ class Emitter(Access):
     ) -> None:
         """Add a vector to partial results of fewer lanes."""
         value = self.splat(value, self.lanes)
-        if self.seen is not None:
-            value = self.select(self.seen, value, 0.0)
         width = memory.lanes
-        parts = [self.part(value, k, width) for k in range(value.lanes // width)]
         if memory.low is not None:
+            if self.seen is not None:
+                value = self.select(self.seen, value, 0.0)
+            parts = [self.part(value, k, width) for k in range(value.lanes // width)]
             whole = parts[0]
             for part in parts[1:]:
                 whole = self.add(whole, part)
             self.accumulate(item, memory, pointer, total, width, whole)
             return
         new = self.read(memory, pointer, width, self.here)
-        for part in parts:  # each may be a product that is added without being rounded first
-            new = self.combined(item.combine, item.array.dtype, new, part)
+        for k in range(value.lanes // width):
+            part = self.part(value, k, width)  # may be a product, added without being rounded first
+            more = self.combined(item.combine, item.array.dtype, new, part)
+            seen = self.seen and self.part(self.seen, k, width)
+            new = self.select(seen, more, new) if seen is not None else more
         aligned = self.alignment(memory, width)
         self.act(f"store {new!r}, ptr {pointer.text}, align {aligned}")
 
@@ -381,7 +383,7 @@ class Emitter(Access):
             return
         pairs = totals(self, item)
         if pairs:
-            write_totals(self, item, pairs, begin, end)
+            write_totals(self, item, pairs, end)
             return
 
         def inside(index: Value) -> None:
@@ -452,11 +454,9 @@ class Emitter(Access):
 
     def lanes_loop(self, item: Loop, begin: Any, end: Any) -> None:
         """W iterations at a time; the last vector ends where the loop ends.  Where little is done
-        several vectors are taken at once first; where much is added up, the last one is apart: no
-        other has lanes that do not count."""
+        several vectors are taken at once first."""
         many = unrolled(item, self.lanes)
-        is_apart = many > 1 or self.adds_much(item)
-        if is_apart:
+        if many > 1:
             begin = self.unrolled_loop(item, begin, end, many * self.lanes)
         last = self.summed(end, -self.lanes)
 
@@ -478,14 +478,7 @@ class Emitter(Access):
             self.in_lanes, self.lane_index, self.seen = False, None, None
             self.in_place = set()
 
-        self.repeat(begin, end, self.lanes, inside, guard=is_apart)
-
-    def adds_much(self, item: Loop) -> bool:
-        """Whether a loop adds to so many sums that it would be felt to leave out lanes."""
-        if item.rare:
-            return False
-        sums = [x for x in walk(item.body) if isinstance(x, Update) and x.array in self.partial]
-        return len(sums) >= MUCH
+        self.repeat(begin, end, self.lanes, inside, guard=many > 1)
 
     def unrolled_loop(self, item: Loop, begin: Any, end: Any, step: int) -> Value:
         """The part of a lanes loop that long vectors cover; gives where it ends: at the end, if
