@@ -175,6 +175,25 @@ def unsliced(x: Any, *, shape: Place, starts: Place, stops: Place, steps: Place)
     return built(shape, x.dtype, element)
 
 
+def set_sliced(x: Any, v: Any, *, starts: Place, stops: Place, steps: Place) -> np.ndarray:
+    lists = ranges(starts, stops, steps)
+
+    def element(place: Place) -> Any:
+        if all(k in r for k, r in zip(place, lists, strict=True)):
+            return v[tuple(r.index(k) for k, r in zip(place, lists, strict=True))]
+        return x[place]
+
+    return built(x.shape, x.dtype, element)
+
+
+def set_scattered(x: Any, v: Any, *indices: Any) -> np.ndarray:
+    out = x.copy()
+    lead = np.broadcast_shapes(*[i.shape for i in indices])
+    for place in np.ndindex(*lead):
+        out[tuple(int(np.broadcast_to(i, lead)[place]) for i in indices)] = v[place]
+    return out
+
+
 def flipped(x: Any, *, axes: Place) -> np.ndarray:
     return built(
         x.shape,

@@ -213,9 +213,11 @@ VALUES: dict[str, Callable] = {
     "stack": arrays.stacked,
     "at": arrays.at,
     "put_at": arrays.put_at,
+    "set_slice": arrays.set_sliced,
     # index
     "gather": arrays.gathered,
     "scatter_add": arrays.scattered,
+    "scatter_set": arrays.set_scattered,
     "sort": arrays.sorted_rows,
     "argsort": arrays.sorted_places,
     "lexsort": arrays.sorted_by_keys,
@@ -389,6 +391,8 @@ PUBLIC: dict[str, Callable] = {
     "svdvals": lambda a: np.linalg.svd(a, compute_uv=False),
     "transpose": lambda x, axes: np.transpose(x, axes),
     "triangular_solve": lambda a, b, lower, unit: np.linalg.solve(a, b),
+    "scatter_set": lambda x, v, *indices: np.array(x),
+    "set_slice": lambda x, v, **ranges: np.array(x),
     "unslice": lambda x, shape, **ranges: np.empty(shape, x.dtype),
 }
 

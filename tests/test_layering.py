@@ -19,8 +19,8 @@ FLOORS = {
     0: {"base": "dtypes errors tree"},
     1: {"graph": "primitive op node function rewrite cost check text"},
     2: {
-        "ops": "cases declare structural elementwise special/ index reduce layout contract linalg/"
-        " fft control random"
+        "ops": "cases declare structural elementwise special/ index reduce layout write contract"
+        " linalg/ fft control random"
     },
     3: {
         "transform": "linearize transpose batch",
@@ -34,8 +34,8 @@ FLOORS = {
     },
     6: {"runtime": "cache cpu threads ahead products entry/ plans native stages callback"},
     7: {
-        "front": "context operands trace batch differentiate program record arguments compiled"
-        " custom numpy/ linalg special random explain/"
+        "front": "context operands writing protocols trace batch differentiate program record"
+        " arguments compiled custom numpy/ linalg special random explain/"
     },
     8: {"": "api testing __init__ tour/ __main__"},  # the tour uses the package as a reader does
 }
@@ -48,7 +48,7 @@ INSIDE = {
     "runtime/entry": "facts instructions code record native",
     "front/explain": "kernels measure report",
     "front/numpy": "register elementwise reductions statistics sorting calculus contract linalg"
-    " layout rearranging padding creation indexing fft",
+    " layout rearranging padding creation indexing fft writing",
     "tour": "context dataset model plot fitting compiled",
 }
 # Optional, or dear to load: imported inside the function that needs them.

@@ -16,8 +16,8 @@ def test_the_message():
     with pytest.raises(ad.TracingError) as caught:
         ad.grad(model)(np.ones(3))
     assert str(caught.value) == (
-        "np.add was to write a traced value into an array that exists already (`out=`, or `a += x`).\n"
-        "  expected: an expression that gives a new array (writing in place is not supported yet)\n"
-        "  at test_add_into_plain_array.py:11: total += x\n"
-        "  write instead: `a = a + x` for `a += x`; leave out `out=`"
+        "np.add was to write a traced value into a plain array, which would lose its derivative.\n"
+        "  expected: an array that the trace knows\n"
+        "  at test_add_into_plain_array.py:11: total += x  (in np.add)\n"
+        "  write instead: `ad.numpy.array(a)` for the array, made inside the function"
     )

@@ -13,19 +13,23 @@ import numpy as np
 
 from ..base.dtypes import readable, type_of
 from ..base.errors import TracingError, message, user_position
+from ..graph.op import Traced
 from ..graph.primitive import Primitive
+from ..ops.declare import in_front
 from ..transform.batch import apply_batched
 from .context import context
 from .trace import Tensor, outlived
+from .writing import VIEWS, from_inside, link
 
 
 class BatchTensor(Tensor):
     """A value for every row of a batch; `inner` holds them along its axis 0."""
 
-    __slots__ = ("inner", "level", "serial")
+    __slots__ = ("alias", "inner", "level", "serial")
     weak = False
 
     def __init__(self, inner: Any, level: int, serial: int = 0) -> None:
+        self.alias = None
         self.inner = inner
         self.level = level
         self.serial = serial or context.serials[level // 2 - 1]  # which `vmap` made it
@@ -49,7 +53,10 @@ class BatchTensor(Tensor):
         output = apply_batched(primitive, self.inner.shape[0], inner, flags, parameters)
         if isinstance(output, tuple):
             return tuple(BatchTensor(x, level, serial) for x in output)
-        return BatchTensor(output, level, serial)
+        result = BatchTensor(output, level, serial)
+        if primitive in VIEWS:
+            link(inputs[0], result, primitive, parameters)
+        return result
 
     def check(self) -> None:
         """Raise unless the `vmap` that made it is running."""
@@ -57,8 +64,22 @@ class BatchTensor(Tensor):
         if place > len(serials) or serials[place - 1] != self.serial:
             raise outlived("vmap", user_position())
 
-    def held(self) -> tuple[Any, int]:
-        return self.inner, 1
+    def held(self) -> Any:
+        return self.inner
+
+    def hold(self, value: Any) -> None:
+        self.inner = value
+
+    def become(self, new: Any) -> None:
+        if type(new) is BatchTensor and new.level == self.level:
+            self.inner = new.inner
+            return
+        if isinstance(new, Traced) and new.level > self.level:
+            raise from_inside(self)
+        self.inner = in_front(new, self.inner.shape[0], False)
+
+    def twin(self) -> Any:
+        return BatchTensor(self.inner, self.level, self.serial)
 
     def concrete(self, what: str) -> Any:
         inner = self.inner

@@ -64,7 +64,7 @@ class Differentiation:
             node.root = node.serial
         tensor = RecordingTensor(node, inner, self.level, owner)
         self.variables.append(tensor)
-        return tensor
+        return tensor.twin()  # which the user may write into
 
     def owns(self, x: Any) -> bool:
         """Whether a value was recorded since this differentiation began."""

@@ -18,7 +18,7 @@ from ..ops.linalg.common import adjoint, swap
 from .numpy import linalg as of_numpy
 from .numpy.linalg import matrices
 from .numpy.register import array_like
-from .trace import unsupported
+from .protocols import unsupported
 
 
 def __getattr__(name: str) -> Any:

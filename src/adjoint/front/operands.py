@@ -7,7 +7,6 @@ refused.  The tables that NumPy's protocols read stand here too; `front/numpy/` 
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -99,72 +98,16 @@ def numeric(array: np.ndarray) -> np.ndarray:
     )
 
 
-class Probe:
-    """Tells how many references there are to an operand of `+=` that only one name holds."""
-
-    def __iadd__(self, other: Any) -> Any:
-        return sys.getrefcount(self)
-
-
-def one_holder() -> int:
-    """What `sys.getrefcount` says inside `__iadd__` of an object with one name."""
-    probe: Any = Probe()
-    probe += 0
-    return probe
-
-
-ONE_HOLDER = one_holder()
-
-
 def augmented(name: str) -> Callable:
-    """`a += b` and its like: a new value under the same name, where no other name could tell.
-
-    NumPy writes into the array, which every other name, view and caller sees; where there is one,
-    it is an error.  The result keeps the array's shape and dtype, as NumPy's does.
-    """
+    """`a += b` and its like: an array is written in place, as NumPy does; a number is a new one."""
     primitive = op.registry[name]
 
     def call(self: Any, other: Any) -> Any:
         if not (type(other) in ACCEPTED or acceptable(other)):
-            return NotImplemented
-        if self.shape and (sys.getrefcount(self) > ONE_HOLDER or has_sharers(self)):
-            raise TracingError(
-                message(
-                    "a traced array was changed in place (`+=` and its like), and it is a view of "
-                    "another one, or has another name, a view or a caller that would see it in "
-                    "NumPy",
-                    expected="an array that nothing else shares (writing in place is not "
-                    "supported yet)",
-                    instead="`a = a + b` for `a += b`, and `return` what a caller needs",
-                    operation=name,
-                )
-            )
+            if type(other) not in (list, tuple):
+                return NotImplemented
+            other = as_operand(other)
         result = apply(primitive, (self, other), NONE)
-        if not self.shape:
-            return result
-        if result.shape != self.shape:
-            raise ValueError(
-                f"non-broadcastable output operand with shape {self.shape} doesn't match the "
-                f"broadcast shape {result.shape}"
-            )
-        if result.dtype != self.dtype:
-            if not np.can_cast(result.dtype, self.dtype, "same_kind"):
-                raise TypeError(
-                    f"Cannot cast ufunc {name!r} output from {result.dtype!r} to {self.dtype!r} "
-                    "with casting rule 'same_kind'"
-                )
-            result = functions["astype"](result, self.dtype)
-        return result
+        return functions["update"](self, result, name) if self.shape else result
 
     return call
-
-
-def has_sharers(tensor: Any) -> bool:
-    """Whether a view, or a view's owner, could see the array of a tensor change."""
-    value, holders = tensor.held()
-    if sys.getrefcount(value) > holders + 2:  # and the name here, and the argument of this call
-        return True
-    if isinstance(value, Traced):
-        return has_sharers(value)
-    base = getattr(value, "base", None)
-    return base is not None and sys.getrefcount(base) > 3  # the view, the name here, the argument

@@ -32,6 +32,7 @@ from .context import (
     recording_program,
 )
 from .trace import RecordingTensor, formed, is_stand_in, plain_value, settled
+from .writing import copies
 
 COSTLY = 256  # elements of an example from which nothing is computed with it
 
@@ -349,7 +350,7 @@ def record_program(
     try:
         with making_program(), recording_program(recording):
             inputs = [recording.input(x) for x in leaves]
-            outputs, structure = function(list(inputs))
+            outputs, structure = function(copies(inputs))
     finally:
         recording.ended = True
     fixed = {k: x for k, x in enumerate(outputs) if not is_number(x)}

@@ -20,7 +20,8 @@ from ..graph import op
 from ..ops.declare import lazy
 from .numpy.register import all_axes, any_traced
 from .operands import functions, late_ufuncs, ours_for_scipy
-from .trace import Tensor, plain_value, unsupported
+from .protocols import unsupported
+from .trace import Tensor, plain_value
 
 names: dict[str, Callable] = {}
 

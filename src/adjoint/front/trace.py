@@ -12,36 +12,30 @@ NumPy's functions are implemented in `front/numpy/`, which fills the two tables 
 from __future__ import annotations
 
 import operator
-import sys
 from collections.abc import Callable, Iterator, Sequence
-from types import FrameType
 from typing import Any, NoReturn
 
 import numpy as np
 
 from .. import ops  # noqa: F401  (declares the primitives)
-from ..base.dtypes import WEAK, Type, python_kind, readable, type_of
-from ..base.errors import TracingError, describe, is_internal, message, user_frame, user_position
+from ..base.dtypes import Type, python_kind, readable, type_of
+from ..base.errors import TracingError, describe, message, user_frame, user_position
 from ..graph import op
-from ..graph.node import NEVER, Node
+from ..graph.node import NEVER, Node, constant
 from ..graph.op import Traced, apply
 from ..graph.primitive import ByDomain, Primitive, Zero
-from ..ops.declare import Lazy
-from .context import context, oldest, protect
+from .context import context, oldest, protect, recording_level
 from .operands import (
     FLOAT,
-    NONE,
     acceptable,
-    as_operand,
     augmented,
     binary,
     functions,
-    late_ufuncs,
-    methods,
     numeric,
-    ours_for_scipy,
     ufuncs,
 )
+from .protocols import apply_ufunc, refused_by_scipy, scipy_caller, unsupported
+from .writing import VIEWS, attach, duplicate, from_inside, link
 
 
 class Tensor(Traced):
@@ -83,15 +77,37 @@ class Tensor(Traced):
 
     @property
     def real(self) -> Any:
-        return op.real(self) if self.dtype.kind == "c" else self
+        return self.part("real") if self.dtype.kind == "c" else self
+
+    @real.setter
+    def real(self, value: Any) -> None:
+        functions["setitem"](self.real, Ellipsis, value)
 
     @property
     def imag(self) -> Any:
-        return op.imag(self)
+        return self.part("imag") if self.dtype.kind == "c" else op.imag(self)
+
+    @imag.setter
+    def imag(self, value: Any) -> None:
+        functions["setitem"](self.imag, Ellipsis, value)
+
+    def part(self, name: str) -> Any:
+        """The real or the imaginary part, a view."""
+        found = op.apply(op.registry[name], (self,), {})
+        if self.shape:
+            attach(self, found, op.registry[name], {})
+        return found
 
     @property
     def flat(self) -> Any:
-        return functions[np.ravel](self)
+        found = op.reshape(self, shape=(self.size,))
+        if found is not self:
+            attach(self, found, op.registry["reshape"], {"shape": (self.size,)})
+        return found
+
+    @flat.setter
+    def flat(self, value: Any) -> None:
+        functions["method put"](self, range(self.size), value)
 
     # ----------------------------------------------------------------------------------- protocols
 
@@ -107,6 +123,10 @@ class Tensor(Traced):
         if found is None:
             raise unsupported(f"np.{function.__name__}" if function.__module__ == "numpy" else
                               f"{function.__module__}.{function.__name__}")  # fmt: skip
+        out = kwargs.get("out")
+        if out is not None:
+            result = found(*args, **{**kwargs, "out": None})
+            return functions["into"](out, result, f"np.{function.__name__}")
         return found(*args, **kwargs)
 
     def __array__(self, *args: Any, **kwargs: Any) -> Any:
@@ -211,16 +231,8 @@ class Tensor(Traced):
     def __getitem__(self, key: Any) -> Any:
         return functions["getitem"](self, key)
 
-    def __setitem__(self, key: Any, value: Any) -> NoReturn:
-        raise TracingError(
-            message(
-                "a traced array was written into",
-                expected="an expression that gives a new array (writing in place is not supported "
-                "yet)",
-                instead="`np.where(mask, new, x)`, `np.concatenate([...])` or `np.stack([...])`",
-                operation="item assignment",
-            )
-        )
+    def __setitem__(self, key: Any, value: Any) -> None:
+        functions["setitem"](self, key, value)
 
     def __format__(self, spec: str) -> str:
         return format(self.shown(), spec)
@@ -281,16 +293,29 @@ class Tensor(Traced):
     __ilshift__ = augmented("left_shift")
     __irshift__ = augmented("right_shift")
 
-    def held(self) -> tuple[Any, int]:
-        """The value, or the handle of a lower level, that this handle stands for, and how many
-        references to it are this handle's own."""
+    alias: Any  # what it shares with other handles (`writing.Alias`)
+
+    def held(self) -> Any:
+        """The value, or the handle of a lower level, that this handle stands for."""
+        raise NotImplementedError
+
+    def hold(self, value: Any) -> None:
+        """Stand for the same value, in another place."""
+        raise NotImplementedError
+
+    def become(self, new: Any) -> None:
+        """Stand for another value of the same shape and dtype from now on."""
+        raise NotImplementedError
+
+    def twin(self) -> Any:
+        """A handle of its own for the same value."""
         raise NotImplementedError
 
     def __neg__(self) -> Any:
         return op.neg(self)
 
     def __pos__(self) -> Any:
-        return self
+        return self.twin()
 
     def __abs__(self) -> Any:
         return op.abs(self)
@@ -331,11 +356,12 @@ class Tensor(Traced):
         copy: bool = True,
     ) -> Any:
         """As `ndarray.astype`."""
-        return functions["astype"](self, dtype)
+        found = functions["astype"](self, dtype)
+        return duplicate(self, order) if found is self and copy else found
 
     def copy(self, order: str = "C") -> Any:
         """As `ndarray.copy`."""
-        return functions[np.copy](self)
+        return duplicate(self, order)
 
     def view(self, *args: Any, **kwargs: Any) -> NoReturn:
         """Refused: bits have no derivative."""
@@ -352,10 +378,10 @@ class Tensor(Traced):
     conjugate = conj
 
     def __copy__(self) -> Any:
-        return self
+        return self.twin()
 
     def __deepcopy__(self, memo: Any) -> Any:
-        return self
+        return self.twin()
 
     def __reduce__(self) -> NoReturn:
         raise TracingError(
@@ -382,42 +408,38 @@ for name in (
     "swapaxes take trace var"
 ).split():
     if name == "flatten":
-        setattr(Tensor, name, method(name, np.ravel))
+        setattr(Tensor, name, lambda self, order="C": duplicate(functions[np.ravel](self, order)))
     else:
         setattr(Tensor, name, method(name, getattr(np, name)))
 
 
-def refuse_write(name: str) -> Callable:
-    """An in-place method: refused."""
+def writing(name: str) -> Callable:
+    """An ndarray method that writes into the array."""
+
+    def call(self: Any, *args: Any, **kwargs: Any) -> None:
+        functions[f"method {name}"](self, *args, **kwargs)
+
+    call.__name__, call.__qualname__ = name, f"Tensor.{name}"
+    call.__doc__ = f"As `ndarray.{name}`."
+    return call
+
+
+for name in ("fill", "partition", "put", "sort"):
+    setattr(Tensor, name, writing(name))
+
+
+def refuse_method(name: str) -> Callable:
+    """A method that changes what an array's memory is: refused."""
 
     def call(self: Any, *args: Any, **kwargs: Any) -> NoReturn:
-        raise TracingError(
-            message(
-                f"`.{name}(...)` writes into a traced array",
-                expected="an expression that gives a new array (writing in place is not supported "
-                "yet)",
-                instead=f"`np.{name}(x)`, which gives a new array"
-                if name in ("sort", "partition")
-                else "`np.where(...)`",
-            )
-        )
+        raise unsupported(f"ndarray.{name}")
 
     call.__name__ = name
     return call
 
 
-for name in (
-    "fill",
-    "itemset",
-    "put",
-    "resize",
-    "setflags",
-    "setfield",
-    "sort",
-    "partition",
-    "byteswap",
-):
-    setattr(Tensor, name, refuse_write(name))
+for name in ("byteswap", "resize", "setfield", "setflags"):
+    setattr(Tensor, name, refuse_method(name))
 
 
 # ---------------------------------------------------------------------------------------- recording
@@ -441,9 +463,10 @@ class NotComputed:
 class RecordingTensor(Tensor):
     """A tensor whose operations are recorded as nodes, for derivatives and for `jit`."""
 
-    __slots__ = ("level", "node", "program", "value")
+    __slots__ = ("alias", "level", "node", "program", "value")
 
     def __init__(self, node: Node, value: Any, level: int, program: Any = None) -> None:
+        self.alias = None
         self.node = node
         self.value = value
         self.level = level
@@ -461,15 +484,38 @@ class RecordingTensor(Tensor):
     def weak(self) -> bool:  # type: ignore[override]
         return self.node.weak
 
-    def held(self) -> tuple[Any, int]:
-        return self.value, 1 + (self.node.value is self.value)
+    def held(self) -> Any:
+        return self.value
+
+    def hold(self, value: Any) -> None:
+        self.value = value
+
+    def become(self, new: Any) -> None:
+        if type(new) is RecordingTensor and new.level == self.level:
+            if new.program is not self.program:
+                raise from_inside(self)
+            self.node, self.value = new.node, new.value
+            return
+        if isinstance(new, Traced) and new.level > self.level:
+            raise from_inside(self)
+        self.node = constant(new) if self.program is None else self.program.node_of(new)
+        self.value = new
+
+    def twin(self) -> Any:
+        return RecordingTensor(self.node, self.value, self.level, self.program)
 
     def is_over(self) -> bool:
-        """Whether every differentiation has ended: the tensor is then no more than its value."""
-        return self.program is None and self.level == 1 and self.node.root < oldest[0]
+        """Whether every differentiation has ended, or it depends on none: the tensor is then no
+        more than its value."""
+        root, program = self.node.root, self.program
+        if isinstance(self.value, Traced):
+            return False
+        if root == NEVER:
+            return program is None or self.node not in program.unknown
+        return program is None and self.level == 1 and root < oldest[0]
 
     def concrete(self, what: str) -> Any:
-        if self.program is not None:
+        if self.program is not None and not self.is_over():
             raise self.program.refusal(self, what)
         value = self.value
         return value.concrete(what) if isinstance(value, Tensor) else value
@@ -519,7 +565,10 @@ class RecordingTensor(Tensor):
         if recorded:
             nodes = [program.node_of(x) for x in inputs]
             root = min([n.root for n in nodes])
-        elif type(primitive.derivative) is Zero or root == NEVER:
+        elif root == NEVER:
+            known = type(output) is np.ndarray and any(n is not None for n in nodes)
+            return local(output) if known else output
+        elif type(primitive.derivative) is Zero:
             return output
         else:
             program = None
@@ -530,6 +579,8 @@ class RecordingTensor(Tensor):
             )
         if context.forward is not None:
             context.forward.advance(result)
+        if primitive in VIEWS:
+            link(inputs[0], result, primitive, parameters)
         return result
 
 
@@ -563,6 +614,26 @@ def stand_in(t: Type, as_array: bool) -> Any:
     return made
 
 
+def local(value: Any) -> Any:
+    """An array that is made while a trace runs, as a handle: traced values can be written into it.
+
+    Arrays of integers and booleans, of which nothing depends on traced values, stay plain."""
+    if type(value) is not np.ndarray or value.dtype.kind not in "fc" or not value.ndim:
+        return value
+    level, program = recording_level(), context.program
+    owner = program if program is not None and program.level == level else None
+    if owner is not None and value.size and not any(value.strides):
+        node = op.broadcast_to(constant(value[(0,) * value.ndim]), shape=value.shape)
+    else:
+        node = constant(value)
+    return RecordingTensor(node, value, level, owner)
+
+
+def is_tracing() -> bool:
+    """Whether a traced function is running in this thread."""
+    return bool(context.program is not None or context.differentiations or context.batches)
+
+
 def refuse_leaked(inputs: tuple) -> None:
     """Raise for a traced value that outlived the trace that knows what it is."""
     for x in inputs:
@@ -582,7 +653,7 @@ def settled(x: Any) -> Any:
     while type(x) is RecordingTensor:
         if x.program is not context.program or x.level > 2 * context.batches + 1:
             refuse_leaked((x,))
-        if x.program is not None or x.node.root >= oldest[0]:
+        if x.program is not None or oldest[0] <= x.node.root < NEVER:
             break
         x = x.value
     if isinstance(x, Tensor):
@@ -698,141 +769,6 @@ def record_several(
         else:
             found.append(x)
     return tuple(found)
-
-
-# ---------------------------------------------------------------------------------------- protocols
-
-
-def apply_ufunc(ufunc: np.ufunc, method: str, inputs: tuple, options: dict[str, Any]) -> Any:
-    """A ufunc called with options, or one of its methods."""
-    out = options.pop("out", None)
-    if out is not None and any(x is not None for x in out if out):
-        raise TracingError(
-            message(
-                f"np.{ufunc.__name__} was to write a traced value into an array that exists "
-                "already (`out=`, or `a += x`)",
-                expected="an expression that gives a new array (writing in place is not supported "
-                "yet)",
-                instead="`a = a + x` for `a += x`; leave out `out=`",
-            )
-        )
-    dtype, where = options.pop("dtype", None), options.pop("where", True)
-    for harmless in ("casting", "order", "subok"):
-        options.pop(harmless, None)
-    if method == "__call__":
-        found = ufuncs.get(ufunc) or late_ufunc(ufunc)
-        if found is None:
-            raise unsupported(ufunc_name(ufunc))
-        if options and ufunc.signature is None:
-            raise unsupported(f"np.{ufunc.__name__} with {', '.join(options)}=")
-        if dtype is not None:
-            inputs = tuple(functions["astype"](x, dtype) for x in inputs)
-        result = found(*inputs, **options)  # a product of vectors takes axis=, axes=, keepdims=
-        if where is not True:
-            raise TracingError(
-                message(
-                    f"np.{ufunc.__name__} got where= without out=, which leaves the other elements "
-                    "undefined",
-                    expected="a value for every element",
-                    instead=f"`np.where(mask, np.{ufunc.__name__}(np.where(mask, x, 1.0)), 0.0)`",
-                    operation=f"np.{ufunc.__name__}",
-                )
-            )
-        return result
-    found = methods.get((ufunc, method))
-    if found is None:
-        raise unsupported(f"np.{ufunc.__name__}.{method}")
-    if dtype is not None:
-        options["dtype"] = dtype
-    if where is not True:
-        options["where"] = where
-    return found(*inputs, **options)
-
-
-def scipy_caller() -> str:
-    """The function of `scipy.special`, written in Python, that the user's code has called."""
-    frame: FrameType | None = sys._getframe(2)
-    found = ""
-    while frame is not None and is_internal(frame.f_code.co_filename):
-        if str(frame.f_globals.get("__name__")).startswith("scipy.special"):
-            name = frame.f_code.co_name
-            found = name if hasattr(sys.modules["scipy.special"], name) else found
-        frame = frame.f_back
-    return found
-
-
-def refused_by_scipy(name: str, t: Type) -> TracingError:
-    """The error for a function of SciPy that makes a plain array of a traced value."""
-    if name not in ours_for_scipy:
-        return unsupported(f"scipy.special.{name}")
-    return TracingError(
-        message(
-            f"scipy.special.{name} made a plain array of a traced value ({t}), which would lose "
-            "its derivative",
-            expected="a function of SciPy that is a ufunc, or ours of the same name",
-            instead=f"`ad.special.{name}(...)`",
-            operation=f"scipy.special.{name}",
-        )
-    )
-
-
-def late_ufunc(ufunc: np.ufunc) -> Callable | None:
-    """The implementation of a ufunc of SciPy, found by its name when it is first used."""
-    entry = late_ufuncs.get(ufunc.__name__)
-    if entry is None or getattr(np, ufunc.__name__, None) is ufunc:
-        return None
-    if entry[0].resolve() is not ufunc:
-        return None
-    ufuncs[ufunc] = entry[1]
-    return entry[1]
-
-
-def ufunc_name(ufunc: np.ufunc) -> str:
-    """A ufunc's name with the package it comes from, for errors."""
-    for package in ("np", "scipy.special"):
-        module = sys.modules.get("numpy" if package == "np" else package)
-        if getattr(module, ufunc.__name__, None) is ufunc:
-            return f"{package}.{ufunc.__name__}"
-    return f"the ufunc {ufunc.__name__}"
-
-
-def strengthened(primitive: Primitive) -> Callable:
-    """A ufunc on tensors: Python scalars alone become NumPy's, as `np.add(1.0, 2.0)` gives an
-    `np.float64`."""
-
-    def call(*inputs: Any) -> Any:
-        for x in inputs:
-            if type(x) in (list, tuple):
-                inputs = tuple([as_operand(v) for v in inputs])
-                break
-        result = apply(primitive, inputs, NONE)
-        if type(result) in WEAK:
-            return np.asarray(result)[()]
-        if isinstance(result, Tensor) and result.weak:
-            return op.convert(result, dtype=result.dtype)
-        return result
-
-    return call
-
-
-for primitive in list(op.registry.values()):
-    if isinstance(primitive.reference, np.ufunc):
-        ufuncs[primitive.reference] = strengthened(primitive)
-    elif isinstance(primitive.reference, Lazy):
-        late_ufuncs[primitive.reference.name] = primitive.reference, strengthened(primitive)
-
-
-def unsupported(name: str) -> TracingError:
-    """The error for a function that has no implementation for traced values."""
-    return TracingError(
-        message(
-            f"{name} is not implemented for traced values",
-            instead="the same with functions that are (`ad.numpy` lists them), or "
-            "`ad.custom_derivative` around your own "
-            "function with its derivative",
-            operation=name,
-        )
-    )
 
 
 def plain_value(x: Any) -> Any:

@@ -12,6 +12,7 @@ from . import (
     reduce,
     special,
     structural,
+    write,
 )
 
 __all__ = [
@@ -26,4 +27,5 @@ __all__ = [
     "reduce",
     "special",
     "structural",
+    "write",
 ]

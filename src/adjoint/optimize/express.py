@@ -254,8 +254,13 @@ def regions(
 
 @handler("unslice")
 def unslice(graph: Expressions, node: Node, inputs: Sequence[Expression]) -> Expression:
+    return regions(graph, node.shape, [ascending(graph, inputs[0], node)], node.dtype)
+
+
+def ascending(graph: Expressions, x: Expression, node: Node) -> Any:
+    """What goes to the places of a slice as a part: steps that go down are taken from the other
+    end."""
     starts, steps = node.parameters["starts"], node.parameters["steps"]
-    (x,) = inputs
     moved = []
     for k, (start, step) in enumerate(zip(starts, steps, strict=True)):
         if step < 0:  # from its other end
@@ -264,9 +269,35 @@ def unslice(graph: Expressions, node: Node, inputs: Sequence[Expression]) -> Exp
             x = graph.view(x, x.shape, maps)
             start, step = start + step * (n - 1), -step
         moved.append((start, step))
-    return regions(
-        graph, node.shape, [(x, [s for s, _ in moved], [c for _, c in moved])], node.dtype
-    )
+    return x, [s for s, _ in moved], [c for _, c in moved]
+
+
+@handler("set_slice")
+def set_slice(graph: Expressions, node: Node, inputs: Sequence[Expression]) -> Expression:
+    whole, shape = inputs[0], node.shape
+    inner, starts, steps = ascending(graph, convert(graph, inputs[1], node.dtype), node)
+    if not inner.size:
+        return whole
+    parts = [(inner, starts, steps)]
+    ranges = [(0, n, 1) for n in shape]  # start, count, step along each axis
+    for k, (start, step) in enumerate(zip(starts, steps, strict=True)):
+        count = inner.shape[k]
+        for rest in beside(start, count, step, shape[k]):
+            ranges[k] = rest
+            extents = [c for _, c, _ in ranges]
+            maps = [along(q, c, s) for q, (s, _, c) in enumerate(ranges)]
+            part = graph.view(whole, extents, maps)
+            parts.append((part, [s for s, *_ in ranges], [c for *_, c in ranges]))
+        ranges[k] = (start, count, step)
+    return regions(graph, shape, parts, node.dtype)
+
+
+def beside(start: int, count: int, step: int, n: int) -> list[tuple[int, int, int]]:
+    """The places along an axis of n that a range leaves out, as ranges (start, count, step)."""
+    end = start + (count - 1) * step + 1
+    found = [(0, start, 1), (end, n - end, 1)]
+    found += [(start + k, count - 1, step) for k in range(1, step)]
+    return [r for r in found if r[1]]
 
 
 @handler("put_at")

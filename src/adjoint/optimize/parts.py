@@ -412,6 +412,15 @@ def linear(node: Node, values: Sequence[Value]) -> Value:
     return Pair(*[op.apply(node.primitive, (part, *rest), node.parameters) for part in z])
 
 
+@translator("set_slice", "scatter_set")
+def written(node: Node, values: Sequence[Value]) -> Value:
+    """An array with other values at some places, in each part."""
+    x, v, *indices = values
+    dtype = real_dtype(node.dtype)
+    pairs = zip(paired(x, dtype), paired(v, dtype), strict=True)
+    return Pair(*[op.apply(node.primitive, (*pair, *indices), node.parameters) for pair in pairs])
+
+
 @translator("concatenate", "stack")
 def joined(node: Node, values: Sequence[Value]) -> Value:
     """Arrays side by side, in each part."""

@@ -25,7 +25,11 @@ from . import (  # noqa: F401  (each registers its functions)
     register,
     sorting,
     statistics,
+    writing,
 )
+
+for _name in register.MAKE_ARRAYS - set(register.names):
+    register.names[_name] = register.maker(getattr(_numpy, _name), getattr(_numpy, _name))
 
 
 def __getattr__(name: str) -> Any:

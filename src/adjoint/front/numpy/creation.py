@@ -18,6 +18,8 @@ from ...base.errors import TracingError, message
 from ...graph import op
 from ...graph.op import Traced
 from ..operands import functions, has_traced
+from ..trace import Tensor
+from ..writing import duplicate
 from .layout import broadcast_to, concatenate, moveaxis, permuted, reshape, swapaxes
 from .rearranging import static
 from .register import array_like, implements, names
@@ -56,7 +58,9 @@ def array(
             )
         x = functions["astype"](x, dtype)
     shape = type_of(x).shape
-    return x if len(shape) >= ndmin else op.reshape(x, shape=(1,) * (ndmin - len(shape)) + shape)
+    if len(shape) < ndmin:
+        x = op.reshape(x, shape=(1,) * (ndmin - len(shape)) + shape)
+    return duplicate(x, order) if copy and isinstance(x, Tensor) else x
 
 
 @implements(np.asarray, np.asanyarray)
@@ -69,22 +73,22 @@ def asarray(
     copy: Any = None,
     like: Any = None,
 ) -> Any:
-    return array(a, dtype)
+    return array(a, dtype, copy=copy)
 
 
 @implements(np.ascontiguousarray, np.asfortranarray)
 def ascontiguousarray(a: Any, dtype: Any = None, *, like: Any = None) -> Any:
-    return array(a, dtype, ndmin=1)
+    return array(a, dtype, copy=None, ndmin=1)
 
 
 @implements(np.require)
 def require(a: Any, dtype: Any = None, requirements: Any = None, *, like: Any = None) -> Any:
-    return array(a, dtype)
+    return array(a, dtype, copy=None)
 
 
 @implements(np.asarray_chkfinite)
 def asarray_chkfinite(a: Any, dtype: Any = None, order: Any = None) -> Any:
-    x = array(a, dtype)
+    x = array(a, dtype, copy=None)
     if not functions[np.all](op.isfinite(x)):
         raise ValueError("array must not contain infs or NaNs")
     return x
@@ -92,7 +96,8 @@ def asarray_chkfinite(a: Any, dtype: Any = None, order: Any = None) -> Any:
 
 @implements(np.copy)
 def copy(a: Any, order: str = "K", subok: bool = False) -> Any:
-    return strong(array_like(a))
+    x = strong(array_like(a))
+    return duplicate(x, order) if isinstance(x, Tensor) else x
 
 
 @implements(np.full)

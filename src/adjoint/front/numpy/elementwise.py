@@ -18,7 +18,8 @@ from ...graph import op
 from ...graph.op import Traced
 from ..context import context
 from ..operands import functions, ufuncs
-from ..trace import RecordingTensor, Tensor, formed, strengthened, unsupported
+from ..protocols import strengthened, unsupported
+from ..trace import RecordingTensor, Tensor, formed
 from .register import array_like, implements, refuse_options
 
 NoValue = np._NoValue  # type: ignore[attr-defined]
@@ -74,7 +75,7 @@ functions["astype"] = astype
 
 @implements(np.astype)
 def astype_function(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Any:
-    return astype(x, dtype)
+    return x.astype(dtype, copy=copy)
 
 
 def as_inexact(x: Any) -> Any:
@@ -253,12 +254,12 @@ def fix(x: Any, out: Any = None) -> Any:
 @implements(np.real)
 def real(val: Any) -> Any:
     val = array_like(val)
-    return op.real(val) if type_of(val).dtype.kind == "c" else val
+    return val.real
 
 
 @implements(np.imag)
 def imag(val: Any) -> Any:
-    return op.imag(array_like(val))
+    return array_like(val).imag
 
 
 @implements(np.angle)

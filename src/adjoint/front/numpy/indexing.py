@@ -51,6 +51,34 @@ def refusal(shape: tuple[int, ...], key: Any) -> Exception:
 
 def basic(x: Any, shape: tuple[int, ...], entries: tuple) -> Any:
     """`x[key]` for integers, slices, None and an ellipsis; NotImplemented for any other key."""
+    found = ranges(shape, entries)
+    if found is NotImplemented:
+        return found
+    starts, stops, steps, axes, places, new, sliced = found
+    if new and len(axes) == len(shape):  # a view of one element
+        x = op.slice(
+            x,
+            starts=tuple(places),
+            stops=tuple([p + 1 for p in places]),
+            steps=tuple([1] * len(shape)),
+        )
+        return op.reshape(x, shape=(1,) * len(new))
+    if sliced:
+        x = op.slice(x, starts=tuple(starts), stops=tuple(stops), steps=tuple(steps))
+    if axes:
+        x = op.at(x, axes=tuple(axes), places=tuple(places))
+    if new:
+        left = list(type_of(x).shape)
+        for k in new:
+            left.insert(k, 1)
+        x = op.reshape(x, shape=tuple(left))
+    return x
+
+
+def ranges(shape: tuple[int, ...], entries: tuple) -> Any:
+    """What a key of integers, slices, None and an ellipsis takes: starts, stops and steps, the axes
+    that are left out and their places, the axes that are added, and whether anything is sliced;
+    NotImplemented for any other key."""
     count = 0
     for entry in entries:
         kind = type(entry)
@@ -95,16 +123,7 @@ def basic(x: Any, shape: tuple[int, ...], entries: tuple) -> Any:
             axes.append(axis)
             places.append(place % n)
             axis += 1
-    if sliced:
-        x = op.slice(x, starts=tuple(starts), stops=tuple(stops), steps=tuple(steps))
-    if axes:
-        x = op.at(x, axes=tuple(axes), places=tuple(places))
-    if new:
-        left = list(type_of(x).shape)
-        for k in new:
-            left.insert(k, 1)
-        x = op.reshape(x, shape=tuple(left))
-    return x
+    return starts, stops, steps, axes, places, new, sliced
 
 
 # ----------------------------------------------------------------------------------------- advanced
@@ -278,3 +297,4 @@ def gather_entries(x: Any, kept: list[Any]) -> Any:
 
 
 functions["getitem"] = getitem
+functions["ranges"] = ranges

@@ -18,6 +18,7 @@ from ...base.errors import TracingError, message
 from ...graph import op
 from ...graph.op import Traced
 from ..operands import functions
+from ..writing import viewed
 from .layout import (
     broadcast_to,
     gathered,
@@ -95,7 +96,7 @@ def roll(a: Any, shift: Any, axis: Any = None) -> Any:
 def sliding_window_view(
     x: Any, window_shape: Any, axis: Any = None, *, subok: bool = False, writeable: bool = False
 ) -> Any:
-    shape = type_of(x).shape
+    whole, shape = x, type_of(x).shape
     windows = tuple(window_shape) if np.iterable(window_shape) else (window_shape,)
     if axis is None:
         axes = list(range(len(shape)))
@@ -113,7 +114,7 @@ def sliding_window_view(
             raise ValueError("window shape cannot be larger than input array shape")
         places = np.arange(n)[:, None] + np.arange(window)
         x = moveaxis(op.gather(moveaxis(x, k, 0), places), (0, 1), (k, -1))
-    return x
+    return viewed(whole, x, lambda base: sliding_window_view(base, window_shape, axis))
 
 
 @implements(np.tile)
@@ -259,7 +260,8 @@ def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     start = offset if offset >= 0 else -offset * m
     if not count:
         return section(flat, rank - 2, slice(0, 0))
-    return section(flat, rank - 2, slice(start, start + (count - 1) * (m + 1) + 1, m + 1))
+    found = section(flat, rank - 2, slice(start, start + (count - 1) * (m + 1) + 1, m + 1))
+    return viewed(a, found, lambda base: diagonal(base, offset, axis1, axis2))
 
 
 @implements(np.linalg.diagonal)
@@ -346,34 +348,3 @@ def trim_zeros(filt: Any, trim: str = "fb", axis: Any = None) -> Any:
             filt, k, slice(low if "f" in trim.lower() else 0, high if "b" in trim.lower() else None)
         )
     return filt
-
-
-# --------------------------------------------------------------------------------- writing in place
-
-
-def refused(function: Any, instead: str) -> None:
-    """A function that writes into its argument."""
-
-    def refuse(*args: Any, **kwargs: Any) -> Any:
-        raise TracingError(
-            message(
-                f"np.{function.__name__} writes into an array, with or into a traced value",
-                expected="an expression that gives a new array (writing in place is not supported "
-                "yet)",
-                instead=instead,
-                operation=f"np.{function.__name__}",
-            )
-        )
-
-    implements(function)(refuse)
-
-
-refused(np.fill_diagonal, "`np.where(np.eye(n, dtype=bool), value, a)`")
-refused(np.put_along_axis, "`np.where(mask, new, a)`, the mask True at the places to write")
-refused(np.put, "`np.where(mask, new, a)`, the mask True at the places to write")
-refused(np.place, "`np.where(mask, new, a)`")
-refused(np.putmask, "`np.where(mask, new, a)`")
-refused(
-    np.copyto,
-    "`dst = src`, or `dst = np.where(mask, src, dst)`; `ad.numpy.full_like` for `np.full_like`",
-)

@@ -18,6 +18,7 @@ from ...base.errors import TracingError, message
 from ...graph import op
 from ...graph.op import Traced
 from ..operands import functions, has_traced
+from ..trace import is_tracing, local
 
 names: dict[
     str, Callable
@@ -31,7 +32,8 @@ def implements(
 
     def register(implementation: Callable) -> Callable:
         for function in numpy_functions:
-            functions[function] = implementation
+            is_maker = function.__name__ in MAKE_ARRAYS
+            functions[function] = maker(function, implementation) if is_maker else implementation
             module = getattr(function, "__module__", None) or "numpy"
             place = module.removeprefix("numpy").removeprefix(".")
             known = f"{place}.{function.__name__}" if place else function.__name__
@@ -45,6 +47,8 @@ def public(function: Callable, implementation: Callable) -> Callable:
     """NumPy's function on plain values, the implementation on traced ones."""
 
     sequences = function.__name__ in TAKE_SEQUENCES
+    if function.__name__ in MAKE_ARRAYS:
+        return maker(function, implementation)
 
     @wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
@@ -58,6 +62,23 @@ def public(function: Callable, implementation: Callable) -> Callable:
 
     return call
 
+
+def maker(function: Callable, implementation: Callable) -> Callable:
+    """A function that makes an array: one that is made while a trace runs can be written into."""
+
+    @wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        made = implementation if any_traced(args, kwargs) else function
+        found = made(*args, **kwargs)
+        return local(found) if is_tracing() else found
+
+    return call
+
+
+MAKE_ARRAYS = set(
+    "array copy empty empty_like eye full full_like identity linspace logspace geomspace ones"
+    " ones_like zeros zeros_like".split()
+)
 
 # Functions whose list argument is a sequence of arrays; in any other a list with traced elements
 # is one array.

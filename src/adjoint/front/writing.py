@@ -1,0 +1,339 @@
+"""Writing in place: a handle comes to stand for another value, and all that share its array see
+it.
+
+Enters: handles, keys and values of `a[i] = v`, `a += v`, `out=` and their like.  Leaves: handles
+that stand for the written array.  Nodes and values never change; what was computed before keeps
+what it read.
+
+A handle whose value shares memory with that of another one is a *view* (`link`): it knows its base,
+and by which primitive it is read from it.  A write into a view goes to the base, and from there
+every other living view is read anew, as NumPy's views see it.  Whether memory is shared is NumPy's
+word: the values are arrays that it made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+from weakref import ref
+
+import numpy as np
+
+from ..base.dtypes import readable, type_of
+from ..base.errors import TracingError, message
+from ..graph import op
+from ..graph.op import Traced
+from ..graph.primitive import Primitive
+from .operands import as_operand, functions
+
+VIEWS = frozenset(
+    op.registry[name] for name in ("at", "broadcast_to", "flip", "reshape", "slice", "transpose")
+)
+
+
+class Alias:
+    """What a handle shares: its base, by which primitive (or function, if it cannot be written
+    through) it is read from there, its own views."""
+
+    __slots__ = ("base", "limit", "parameters", "primitive", "views")
+
+    def __init__(
+        self, base: Any = None, primitive: Any = None, parameters: dict[str, Any] | None = None
+    ) -> None:
+        self.base = base
+        self.primitive = primitive
+        self.parameters = parameters or {}
+        self.views: list[ref] = []
+        self.limit = 8  # views from which those that are gone are looked for
+
+
+def link(base: Any, view: Any, primitive: Primitive, parameters: dict[str, Any]) -> None:
+    """Note that a handle is a view of another one, if its value shares the other's memory."""
+    if type(base) is type(view) and view.shape and shares(base, view, primitive):
+        attach(base, view, primitive, parameters)
+
+
+def attach(base: Any, view: Any, primitive: Any, parameters: dict[str, Any]) -> None:
+    """Make a handle a view of another one."""
+    if base is view:
+        return
+    known = base.alias
+    if known is None:
+        known = base.alias = Alias()
+    elif len(known.views) >= known.limit:
+        known.views = [x for x in known.views if x() is not None]
+        known.limit = 8 + 2 * len(known.views)
+    known.views.append(ref(view))
+    view.alias = Alias(base, primitive, parameters)
+
+
+def viewed(base: Any, view: Any, read: Callable[[Any], Any]) -> Any:
+    """A handle as a view that cannot be written through, read from its base by a function."""
+    if isinstance(base, Traced) and type(base) is type(view) and view is not base:
+        attach(base, view, read, {})
+    return view
+
+
+def shares(base: Any, view: Any, primitive: Primitive) -> bool:
+    """Whether a layout operation gave a view: all but reshape do, which sometimes copies."""
+    a, b = base.held(), view.held()  # of one type
+    if isinstance(b, Traced):
+        return b.alias is not None and b.alias.base is a  # type: ignore[attr-defined]
+    if primitive.name != "reshape":
+        return True  # NumPy never copies there
+    if 0 in b.strides:  # it stands for a value that is not computed
+        a = memory_of(base)
+        return np.may_share_memory(a, np.reshape(a, b.shape))
+    return b.base is not None and (b.base is a or b.base is getattr(a, "base", None))
+
+
+def memory_of(handle: Any) -> np.ndarray:
+    """An array that lies in memory as a handle's value does."""
+    value = handle.held()
+    if isinstance(value, Traced):
+        return memory_of(value)
+    if type(value) is not np.ndarray:
+        return np.asarray(value)
+    if 0 not in value.strides:
+        return value
+    alias = handle.alias
+    if alias is None or not isinstance(alias.primitive, Primitive):
+        return np.empty(value.shape, bool)
+    base = memory_of(alias.base)
+    if base.shape != alias.base.shape:  # a batch has one more axis
+        return np.empty(value.shape, bool)
+    return alias.primitive.evaluate(base, **alias.parameters)
+
+
+# ------------------------------------------------------------------------------------------ writing
+
+
+def write(handle: Any, new: Any) -> None:
+    """Let a handle, its base and all views of it stand for a new value of its type."""
+    alias = handle.alias
+    if alias is not None and alias.base is not None:
+        write(alias.base, put_back(alias, new))
+        return
+    old = handle.held()
+    handle.become(new)
+    handle.hold(laid_out(handle.held(), old))
+    refresh(handle)
+
+
+def laid_out(new: Any, old: Any) -> Any:
+    """A value in the memory layout of the one that it replaces, so that reshaping gives a view
+    where NumPy's does."""
+    if isinstance(new, Traced):
+        if type(old) is not type(new):
+            return new
+        made = new.twin()  # type: ignore[attr-defined]
+        made.hold(laid_out(made.held(), old.held()))  # type: ignore[attr-defined]
+        return made
+    if type(new) is not np.ndarray or type(old) is not np.ndarray:
+        return new
+    if new.strides == old.strides or 0 in old.strides:  # or what stands for values not computed
+        return new
+    copy = np.empty_like(old)
+    copy[...] = new
+    return copy
+
+
+def refresh(base: Any) -> None:
+    """Read all living views anew."""
+    if base.alias is None:
+        return
+    for found in base.alias.views:
+        view = found()
+        if view is not None and view.alias is not None and view.alias.base is base:
+            view.become(read_anew(base, view.alias))
+            refresh(view)
+
+
+def read_anew(base: Any, alias: Alias) -> Any:
+    """What a view shows of its base now."""
+    if isinstance(alias.primitive, Primitive):
+        return op.apply(alias.primitive, (base,), alias.parameters)
+    return alias.primitive(base)
+
+
+def put_back(alias: Alias, new: Any) -> Any:
+    """The base with a new value in a view's place."""
+    base, parameters = alias.base, alias.parameters
+    name = alias.primitive.name if isinstance(alias.primitive, Primitive) else ""
+    if name == "slice":
+        return op.set_slice(base, new, **parameters)
+    if name == "at":
+        chosen = dict(zip(parameters["axes"], parameters["places"], strict=True))
+        ranges = [
+            (chosen[k], chosen[k] + 1) if k in chosen else (0, n) for k, n in enumerate(base.shape)
+        ]
+        inside = op.reshape(new, shape=tuple([b - a for a, b in ranges]))
+        starts, stops = (tuple(x) for x in zip(*ranges, strict=True))
+        return op.set_slice(base, inside, starts=starts, stops=stops, steps=(1,) * len(ranges))
+    if name == "reshape":
+        return op.reshape(new, shape=base.shape)
+    if name == "transpose":
+        axes = parameters["axes"]
+        return op.transpose(new, axes=tuple(sorted(range(len(axes)), key=axes.__getitem__)))
+    if name == "flip":
+        return op.flip(new, **parameters)
+    if name == "real":
+        return op.complex(new, op.imag(base))
+    if name == "imag":
+        return op.complex(op.real(base), new)
+    raise ValueError("assignment destination is read-only")
+
+
+def setitem(x: Any, key: Any, value: Any) -> None:
+    """`x[key] = value`."""
+    entries = key if type(key) is tuple else (key,)
+    found = functions["ranges"](x.shape, entries)
+    if found is NotImplemented:
+        write(x, set_advanced(x, key, value))
+        return
+    starts, stops, steps, axes, places, new, _ = found
+    if is_itself(x, value, found):
+        return
+    kept = [len(range(*r)) for r in zip(starts, stops, steps, strict=True)]
+    starts, stops = list(starts), list(stops)
+    for axis, place in zip(axes, places, strict=True):
+        starts[axis], stops[axis], kept[axis] = place, place + 1, 1
+    inside = [n for k, n in enumerate(kept) if k not in axes]
+    for k in new:
+        inside.insert(k, 1)
+    v = op.reshape(fitted(value, tuple(inside), x.dtype), shape=tuple(kept))
+    if tuple(kept) == x.shape and all(s == 1 for s in steps):
+        write(x, op.broadcast_to(v, shape=x.shape) if isinstance(v, Traced) else v)
+    else:
+        ranges = {"starts": tuple(starts), "stops": tuple(stops), "steps": tuple(steps)}
+        write(x, op.set_slice(x, v, **ranges))
+
+
+def is_itself(x: Any, value: Any, found: tuple) -> bool:
+    """Whether the value is the view that the key gives: `x[key] += v` has written it already."""
+    if not isinstance(value, Traced) or getattr(value, "alias", None) is None:
+        return False
+    alias: Alias = value.alias  # type: ignore[attr-defined]
+    starts, stops, steps, axes, places, new, sliced = found
+    if alias.base is not x or new or bool(axes) == sliced:
+        return False
+    if axes:
+        given = {"axes": tuple(axes), "places": tuple(places)}
+    else:
+        given = {"starts": tuple(starts), "stops": tuple(stops), "steps": tuple(steps)}
+    name = getattr(alias.primitive, "name", "")
+    return name == ("at" if axes else "slice") and alias.parameters == given
+
+
+def set_advanced(x: Any, key: Any, value: Any) -> Any:
+    """The array with a value at index arrays or under a mask."""
+    mask = whole_mask(x, key)
+    if mask is not None and np.prod(type_of(as_operand(value)).shape) == 1:
+        v = op.reshape(cast(value, x.dtype), shape=())
+        return op.select(mask, v, x)
+    size = int(np.prod(x.shape))
+    places = functions["getitem"](np.arange(size).reshape(x.shape), key)
+    v = fitted(value, places.shape, x.dtype)
+    flat = op.reshape(x, shape=(size,))
+    return op.reshape(op.scatter_set(flat, v, places), shape=x.shape)
+
+
+def whole_mask(x: Any, key: Any) -> Any:
+    """The key as a mask of the whole array, if it is one."""
+    if isinstance(key, tuple) and len(key) == 1:
+        (key,) = key
+    if isinstance(key, (list, tuple)):
+        return None
+    if isinstance(key, (np.ndarray, Traced)):
+        t = type_of(key)
+        return key if t.dtype.kind == "b" and t.shape == x.shape and t.shape else None
+    return None
+
+
+def cast(value: Any, dtype: np.dtype) -> Any:
+    """A value as NumPy casts it when it is written into an array."""
+    value = as_operand(value)
+    if isinstance(value, Traced):
+        if type_of(value).dtype == dtype and not getattr(value, "weak", False):
+            return value
+        return functions["astype"](value, dtype)
+    return np.asarray(value).astype(dtype)
+
+
+def fitted(value: Any, shape: tuple[int, ...], dtype: np.dtype) -> Any:
+    """A value cast to a dtype and broadcast to the shape that is written to."""
+    v = cast(value, dtype)
+    given = type_of(v).shape
+    extra = len(given) - len(shape)
+    if extra > 0 and given[:extra] == (1,) * extra:  # NumPy leaves them out
+        v = op.reshape(v, shape=given[extra:])
+    try:
+        fits = np.broadcast_shapes(type_of(v).shape, shape) == shape
+    except ValueError:
+        fits = False
+    if not fits:
+        raise ValueError(
+            f"could not broadcast input array from shape {given} into shape {shape}".replace(
+                ", )", ",)"
+            )
+        )
+    return v if type_of(v).shape == shape else op.broadcast_to(v, shape=shape)
+
+
+def update(x: Any, result: Any, operation: str) -> Any:
+    """`x op= y` and `out=x`, where the operation gave `result`; as NumPy, x keeps shape and
+    dtype."""
+    t = type_of(result)
+    if t.shape != x.shape:
+        if np.broadcast_shapes(t.shape, x.shape) != x.shape:
+            raise ValueError(
+                f"non-broadcastable output operand with shape {x.shape} doesn't match the "
+                f"broadcast shape {t.shape}"
+            )
+        result = op.broadcast_to(result, shape=x.shape)
+    if t.dtype != x.dtype:
+        if not np.can_cast(t.dtype, x.dtype, "same_kind"):
+            raise TypeError(
+                f"Cannot cast ufunc {operation!r} output from {t.dtype!r} to {x.dtype!r} with "
+                "casting rule 'same_kind'"
+            )
+        result = functions["astype"](result, x.dtype)
+    write(x, result)
+    return x
+
+
+def duplicate(x: Any, order: str = "K") -> Any:
+    """A handle of its own for the same value, in the memory layout of NumPy's copy."""
+    made = x.twin()
+    value = made.held()
+    if isinstance(value, Traced):
+        made.hold(duplicate(value, order))
+    elif type(value) is np.ndarray and 0 not in value.strides:
+        flags = value.flags
+        if not flags.c_contiguous and (order == "C" or not flags.f_contiguous):
+            made.hold(np.array(value, order=order))  # type: ignore[call-overload]
+        elif order == "F" and not flags.f_contiguous:
+            made.hold(np.array(value, order="F"))
+    return made
+
+
+def from_inside(x: Any) -> TracingError:
+    """The error for a write from inside an inner transform into an array from outside of it."""
+    return TracingError(
+        message(
+            f"a value of an inner transform was written into an array from outside of it "
+            f"({readable(x)}), where it has no meaning",
+            expected="an array that the inner function makes itself",
+            instead="`return` the value from the inner function, and write it outside",
+            operation="item assignment",
+        )
+    )
+
+
+def copies(leaves: Sequence[Any]) -> list[Any]:
+    """Handles of their own for the same values."""
+    return [x.twin() if isinstance(x, Traced) and hasattr(x, "twin") else x for x in leaves]
+
+
+functions["setitem"] = setitem
+functions["update"] = update
