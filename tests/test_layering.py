@@ -34,8 +34,8 @@ FLOORS = {
     },
     6: {"runtime": "cache cpu threads ahead products entry/ plans native stages callback"},
     7: {
-        "front": "context operands writing protocols trace batch differentiate program record"
-        " arguments compiled custom numpy/ linalg special random explain/"
+        "front": "context operands writing protocols trace batch numpy/ linalg special mathematics"
+        " overlay differentiate program record arguments compiled custom random explain/"
     },
     8: {"": "api testing __init__ tour/ __main__"},  # the tour uses the package as a reader does
 }

@@ -37,6 +37,7 @@ from .front.compiled import jitted
 from .front.context import batching, context, differentiating
 from .front.differentiate import Differentiation
 from .front.operands import numeric
+from .front.overlay import overlay
 from .front.trace import Tensor, settled
 from .graph import op
 
@@ -167,7 +168,9 @@ def vjp(function: Callable, *primals: Any, has_aux: bool = False) -> Any:
         run = Differentiation(kept=True)
         leaves, structure = tree.flatten(tuple(primals))
         leaves = [differentiable(x, "vjp") for x in leaves]
-        result = function(*tree.unflatten(structure, [run.variable(x) for x in leaves]))
+        variables = tree.unflatten(structure, [run.variable(x) for x in leaves])
+        with overlay(function):
+            result = function(*variables)
         result, aux = split_aux(result, has_aux, function, "vjp")
         outputs, out_structure = tree.flatten(result)
     types = [type_of(x) for x in outputs]
@@ -253,7 +256,7 @@ def jvp(
     with differentiating():
         run = Differentiation()
         variables = [run.variable(x) for x in leaves]
-        with run.advancing(given):
+        with run.advancing(given), overlay(function):
             result = function(*tree.unflatten(structure, variables))
         result, aux = split_aux(result, has_aux, function, "jvp")
         outputs, out_structure = tree.flatten(result)
@@ -301,7 +304,9 @@ def linear_map(function: Callable, primals: Sequence[Any], has_aux: bool, transf
         run = Differentiation(kept=transform == "linearize")
         leaves, structure = tree.flatten(primals)
         leaves = [differentiable(x, transform) for x in leaves]
-        result = function(*tree.unflatten(structure, [run.variable(x) for x in leaves]))
+        variables = tree.unflatten(structure, [run.variable(x) for x in leaves])
+        with overlay(function):
+            result = function(*variables)
         result, aux = split_aux(result, has_aux, function, transform)
         outputs, out_structure = tree.flatten(result)
     types = [type_of(x) for x in leaves]
@@ -724,7 +729,8 @@ def vmap(function: Callable, in_axes: Any = 0, out_axes: Any = 0) -> Callable:
                 for x, axis in zip(leaves, axes, strict=True)
             ]
             args, kwargs = tree.unflatten(structure, inner)
-            result = function(*args, **kwargs)
+            with overlay(function):
+                result = function(*args, **kwargs)
             outputs, out_structure = tree.flatten(result)
             targets = tree.flatten_prefix(out_axes, result, "vmap's out_axes")
             found = [

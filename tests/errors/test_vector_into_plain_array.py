@@ -6,8 +6,11 @@ import pytest
 import adjoint as ad
 
 
+ZEROS = np.zeros(5)
+
+
 def model(x):
-    out = np.zeros(5)
+    out = ZEROS.copy()
     out[1:4] = x
     return out.sum()
 
@@ -18,6 +21,6 @@ def test_the_message():
     assert str(caught.value) == (
         "a traced value (float64[3]) was to become a plain array, and would lose its derivative.\n"
         "  expected: functions that keep traced values (NumPy's functions, methods and operators)\n"
-        "  at test_vector_into_plain_array.py:11: out[1:4] = x\n"
+        "  at test_vector_into_plain_array.py:14: out[1:4] = x\n"
         "  write instead: `ad.numpy.array([...])` or `np.stack([...])` for `np.array([...])`; `np.concatenate` or `np.where` for `a[i] = x`; `ad.stop_gradient(x)` if the value is to count as a constant"
     )

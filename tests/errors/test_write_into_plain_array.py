@@ -6,8 +6,11 @@ import pytest
 import adjoint as ad
 
 
+ZEROS = np.zeros(2)
+
+
 def model(x):
-    out = np.zeros(2)
+    out = ZEROS.copy()
     out[0] = x
     return out.sum()
 
@@ -18,6 +21,6 @@ def test_the_message():
     assert str(caught.value) == (
         "a traced value was written into a plain array, and would lose its derivative.\n"
         "  expected: an expression that gives a new array\n"
-        "  at test_write_into_plain_array.py:11: out[0] = x  (in item assignment)\n"
+        "  at test_write_into_plain_array.py:14: out[0] = x  (in item assignment)\n"
         "  write instead: a list of the values, then `np.stack(values)`; `np.concatenate` or `np.where` for a part of an array"
     )

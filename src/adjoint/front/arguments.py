@@ -20,6 +20,7 @@ from ..base.dtypes import WEAK, is_inexact, readable, type_of
 from ..base.errors import DifferentiationError, message
 from ..graph import op
 from ..graph.op import Traced
+from .overlay import overlay
 from .trace import RecordingTensor, formed
 
 Argnums = int | str | Sequence[int | str]
@@ -63,7 +64,8 @@ class Selection:
                 args[p] = value
             else:
                 kwargs[p] = value
-        return self.function(*args, **kwargs)
+        with overlay(self.function):
+            return self.function(*args, **kwargs)
 
     def restore(self, leaves: Sequence[Any]) -> Any:
         """Leaves in the structure of the differentiated arguments."""

@@ -29,6 +29,7 @@ from ..runtime.entry import Entry, make_entry
 from .arguments import fresh, name_of
 from .context import context, fingerprint, has_content, recording_level
 from .operands import numeric
+from .overlay import overlay
 from .program import Program, record_program, written
 from .record import make_record
 from .trace import is_alive, settled
@@ -184,7 +185,8 @@ class Compiled:
 
         def run(inputs: list[Any]) -> tuple[list[Any], Any]:
             args, kwargs = rebuild(inputs)
-            return tree.flatten(self.function(*args, **kwargs))
+            with overlay(self.function):
+                return tree.flatten(self.function(*args, **kwargs))
 
         known = [(x, fingerprint(x)) for x in names]
         program = record_program(run, leaves, name_of(self.function), optimize)
