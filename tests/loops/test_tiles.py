@@ -166,3 +166,19 @@ def test_the_data_go_along_the_lanes_however_many_parameters(components: int) ->
     extents = {extent(x.end) for x in inside if isinstance(x.end, (int, Symbol))}
     assert d not in extents  # a small matrix is in registers
     assert k in extents or k == 4
+
+
+def test_explain_names_strips_where_there_are_some() -> None:
+    gradient = ad.grad(mixture, argnums=(0, 1, 2))
+    report = " ".join(str(ad.explain(gradient, *parameters(1000))).split())
+    lanes = planned(mixture, parameters(1000))[1]
+    if lanes > 1:
+        assert f"strips of {VECTORS * lanes}, {lanes} lanes along i" in report
+
+    places = np.random.default_rng(0).integers(0, 300, 20_000)
+
+    def scattered(table: Any, x: Any) -> Any:
+        return np.sum(np.exp(table[places] * x) ** 2)
+
+    (table, x) = draw((300,), (20_000,))
+    assert "strips of" not in str(ad.explain(ad.grad(scattered), table, x))

@@ -312,7 +312,7 @@ def marks_of(group: Group, names: Mapping[Any, str], lanes: int) -> tuple[str, .
         elif isinstance(item, Loop) and item.lanes and lanes > 1:
             if item.index in names:
                 found[f"{lanes} lanes along {names[item.index]}"] = None
-            elif whole in names:  # a loop in strips
+            elif whole in names and isinstance(item.end, Operation):  # of a strip
                 found[f"strips of {VECTORS * lanes}, {lanes} lanes along {names[whole]}"] = None
     if isinstance(group.main, Product):
         found["a routine of its own, shared among threads"] = None
