@@ -54,7 +54,17 @@ def like(x: Any) -> Any:
     return (y * z).sum()
 
 
-FUNCTIONS = [euler, rows, copied, grid, like]
+def views(x: Any) -> Any:
+    u = make.zeros((3, 4))
+    v = u[1:].T
+    v[2] = x
+    u[:, 2] *= 2.0
+    w = u.reshape(-1)
+    w += x[0]
+    return (u * np.arange(12.0).reshape(3, 4)).sum() + v[2, 0] ** 2
+
+
+FUNCTIONS = [euler, rows, copied, grid, like, views]
 
 
 @pytest.mark.parametrize("f", FUNCTIONS)

@@ -184,6 +184,24 @@ def test_everything_is_put_back() -> None:
     assert all(c.cell_contents.__module__ != "adjoint" for c in f.__closure__ if callable(c))
 
 
+def test_a_name_that_a_closure_deletes_does_not_stop_the_rest() -> None:
+    def outer() -> Any:
+        import math as own
+
+        def f(x: Any) -> Any:
+            nonlocal own
+            y = own.sin(x)
+            del own
+            return y
+
+        return f
+
+    before = names_now()
+    assert ad.grad(outer())(0.5) == math.cos(0.5)
+    after = names_now()
+    assert all(before[k] is after[k] for k in before)
+
+
 def test_what_the_user_sets_meanwhile_stays() -> None:
     def f(x: Any) -> Any:
         globals()["cos"] = abs

@@ -192,3 +192,97 @@ def test_views_that_are_gone_cost_nothing() -> None:
         return y.sum()
 
     np.testing.assert_array_equal(ad.grad(f)(np.ones(5)), 1.0)
+
+
+def of_one_array() -> dict[str, Any]:
+    """Functions of one array, and what they are called with to have little to do."""
+    named = (
+        "abs array asarray ascontiguousarray asfortranarray atleast_1d atleast_2d atleast_3d block"
+        " conj copy cumsum diagonal fliplr flip flipud hstack matrix_transpose"
+        " nan_to_num ones_like positive ravel real real_if_close require rot90 sort sqrt squeeze"
+        " stack transpose tril trim_zeros triu vstack zeros_like"
+    ).split()
+    calls: dict[str, Any] = {
+        "append": lambda x: np.append(x, []),
+        "array_split": lambda x: np.array_split(x, 2)[0],
+        "astype": lambda x: x.astype(float),
+        "astype, no copy": lambda x: x.astype(float, copy=False),
+        "broadcast_to, copied": lambda x: np.broadcast_to(x, (2, *x.shape)).copy(),
+        "concatenate": lambda x: np.concatenate([x]),
+        "delete": lambda x: np.delete(x, [], 0),
+        "expand_dims": lambda x: np.expand_dims(x, 0),
+        "full": lambda x: np.full((2, 3), x.ravel()[0]),
+        "meshgrid": lambda x: np.meshgrid(x.ravel(), x.ravel())[0],
+        "made inside": lambda x: np.ones((3, 4))[1:],
+        "moveaxis": lambda x: np.moveaxis(x, 0, -1),
+        "pad": lambda x: np.pad(x, 0),
+        "repeat": lambda x: np.repeat(x, 1, axis=0),
+        "reshape": lambda x: np.reshape(x, (-1, 1)),
+        "resize": lambda x: np.resize(x, x.shape),
+        "roll": lambda x: np.roll(x, 0),
+        "split": lambda x: np.split(x, 1)[0],
+        "swapaxes": lambda x: np.swapaxes(x, 0, -1),
+        "take": lambda x: x.take(np.arange(x.shape[0]), axis=0),
+        "where": lambda x: np.where(x > 0, x, 0.0),
+        "x.conj": lambda x: x.conj(),
+    }
+    return {**{k: eval(f"lambda x: np.{k}(x)", {"np": np}) for k in named}, **calls}
+
+
+@pytest.mark.parametrize("shape", [(5,), (3, 4), (4, 1)])
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("name", of_one_array())
+def test_what_shares_memory_is_what_shares_it_in_numpy(
+    name: str, turned: bool, shape: tuple[int, ...]
+) -> None:
+    f = of_one_array()[name] if name != "made inside" else lambda x: np.ones((3, 4))[1:]
+
+    def run(x: Any) -> list[Any]:
+        y = x * 1.0
+        y = y.T if turned else y
+        r = f(y)
+        r = r[0] if isinstance(r, tuple) else r
+        r[(0,) * len(r.shape)] = 77.0
+        v = r.reshape(-1)
+        v[-1] = 55.0
+        y[(-1,) * len(y.shape)] += 1.0
+        return [y, r, v]
+
+    x = np.random.default_rng(0).uniform(0.5, 1.5, shape)
+    try:
+        wanted = run(x)
+    except ValueError as error:
+        pytest.skip(f"NumPy refuses: {error}")  # a read-only view, too few axes
+    found: list[Any] = []
+
+    def watched(x: Any) -> Any:
+        found.extend([np.array(plain_value(a)) for a in run(x)])
+        return x.sum()
+
+    ad.vjp(watched, x)
+    for a, b in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-14)
+
+
+@pytest.mark.parametrize("name", of_one_array())
+def test_rows_of_a_batch_share_what_one_shares(name: str) -> None:
+    f = of_one_array()[name]
+
+    def run(x: Any) -> Any:
+        r = f(x * 1.0)
+        r = (r[0] if isinstance(r, tuple) else r)[...]
+        v = r.reshape(-1)
+        v *= 3.0
+        return (r * np.arange(1.0, 1 + r.size).reshape(r.shape)).sum() + x.sum()
+
+    x = np.random.default_rng(0).uniform(0.5, 1.5, (2, 3, 4))
+    try:
+        wanted = [run(row) for row in x]
+    except ValueError as error:
+        pytest.skip(f"NumPy refuses: {error}")
+    if name == "trim_zeros":
+        with pytest.raises(ad.TracingError, match="the result's shape depends on it"):
+            ad.jit(run)(x[1])
+        return
+    np.testing.assert_allclose(ad.vmap(run)(x), wanted, rtol=1e-13)
+    np.testing.assert_allclose(ad.jit(run)(x[1]), wanted[1], rtol=1e-13)

@@ -19,7 +19,7 @@ from ..ops.declare import in_front
 from ..transform.batch import apply_batched
 from .context import context
 from .trace import Tensor, outlived
-from .writing import VIEWS, from_inside, link
+from .writing import VIEWS, duplicate, from_inside, link
 
 
 class BatchTensor(Tensor):
@@ -53,6 +53,8 @@ class BatchTensor(Tensor):
         output = apply_batched(primitive, self.inner.shape[0], inner, flags, parameters)
         if isinstance(output, tuple):
             return tuple(BatchTensor(x, level, serial) for x in output)
+        if primitive.kind == "index":  # moving the batch axis may have turned it
+            output = in_order(output)
         result = BatchTensor(output, level, serial)
         if primitive in VIEWS:
             link(inputs[0], result, primitive, parameters)
@@ -110,6 +112,13 @@ class BatchTensor(Tensor):
     def shown(self) -> Any:
         inner = self.inner
         return inner.shown() if isinstance(inner, Tensor) else inner
+
+
+def in_order(x: Any) -> Any:
+    """A result that lies in memory in C order, as that of NumPy for one row does."""
+    if isinstance(x, Tensor):
+        return duplicate(x, "C")
+    return np.ascontiguousarray(x) if type(x) is np.ndarray and x.ndim else x
 
 
 def batch_size(leaves: list[Any], axes: list[int | None]) -> int:

@@ -26,9 +26,9 @@ from .arguments import name_of
 from .batch import BatchTensor
 from .context import batching, differentiating, recording_level
 from .differentiate import Differentiation
-from .operands import has_traced
+from .operands import has_traced, is_stand_in
 from .program import is_number
-from .trace import RecordingTensor, Tensor, is_stand_in
+from .trace import RecordingTensor, Tensor
 
 
 def custom_derivative(

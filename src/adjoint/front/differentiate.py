@@ -21,7 +21,8 @@ from ..graph.node import NEVER, Node, ancestors, next_serial
 from ..transform.linearize import kept_values, pushforward
 from ..transform.transpose import Cotangents, plain, pullback
 from .context import context, protect, recording_level
-from .trace import RecordingTensor, is_stand_in, outlived, settled
+from .operands import is_stand_in
+from .trace import RecordingTensor, outlived, settled
 
 
 class Differentiation:

@@ -135,6 +135,7 @@ class Exchange:
     def __init__(self) -> None:
         self.lock = threading.RLock()
         self.count = 0
+        self.is_on = False
         self.done: list[tuple[dict[str, Any], str, Any, Any]] = []  # names, name, before, after
         self.cells: list[tuple[CellType, Any, Any]] = []
         self.spaces: dict[int, dict[str, Any]] = {}
@@ -160,11 +161,12 @@ exchange = Exchange()
 def overlay(function: Callable) -> Iterator[None]:
     """The user's names exchanged while a function is traced."""
     with exchange.lock:
-        if exchange.count == 0:
-            begin()
         exchange.count += 1
-        enter(function)
     try:
+        with exchange.lock:
+            if not exchange.is_on:
+                begin()
+            enter(function)
         yield
     finally:
         with exchange.lock:
@@ -176,6 +178,7 @@ def overlay(function: Callable) -> Iterator[None]:
 def begin() -> None:
     """The first trace: all user modules."""
     table()
+    exchange.is_on = True
     exchange.real_import = builtins.__import__
     builtins.__import__ = importing  # type: ignore[assignment]
     if exchange.loaded != len(sys.modules):
@@ -246,7 +249,9 @@ def found_in(space: dict[str, Any]) -> list[tuple[str, Any, Any]]:
 
 def end() -> None:
     """The last trace has ended: everything as it was, but for what the user has set meanwhile."""
-    builtins.__import__ = exchange.real_import
+    if exchange.is_on:
+        builtins.__import__ = exchange.real_import
+    exchange.is_on = False
     for space, name, before, after in reversed(exchange.done):
         if space.get(name, MISSING) is after:
             if before is MISSING:
@@ -254,8 +259,11 @@ def end() -> None:
             else:
                 space[name] = before
     for cell, before, after in exchange.cells:
-        if cell.cell_contents is after:
-            cell.cell_contents = before
+        try:
+            if cell.cell_contents is after:
+                cell.cell_contents = before
+        except ValueError:
+            pass  # the user has deleted the name
     exchange.done.clear()
     exchange.cells.clear()
     exchange.spaces.clear()

@@ -31,7 +31,8 @@ from .context import (
     recording_level,
     recording_program,
 )
-from .trace import RecordingTensor, formed, is_stand_in, plain_value, settled
+from .operands import is_stand_in
+from .trace import RecordingTensor, formed, plain_value, settled
 from .writing import copies
 
 COSTLY = 256  # elements of an example from which nothing is computed with it

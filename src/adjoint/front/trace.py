@@ -27,6 +27,7 @@ from ..graph.primitive import ByDomain, Primitive, Zero
 from .context import context, oldest, protect, recording_level
 from .operands import (
     FLOAT,
+    STAND_INS,
     acceptable,
     augmented,
     binary,
@@ -375,7 +376,7 @@ class Tensor(Traced):
 
     def conj(self) -> Any:
         """As `ndarray.conj`."""
-        return op.conj(self)
+        return op.conj(self) if self.dtype.kind == "c" else self
 
     conjugate = conj
 
@@ -568,8 +569,12 @@ class RecordingTensor(Tensor):
             nodes = [program.node_of(x) for x in inputs]
             root = min([n.root for n in nodes])
         elif root == NEVER:
-            known = type(output) is np.ndarray and any(n is not None for n in nodes)
-            return local(output) if known else output
+            if type(output) is not np.ndarray or not any(n is not None for n in nodes):
+                return output
+            made = local(output)
+            if primitive in VIEWS:
+                link(inputs[0], made, primitive, parameters)
+            return made
         elif type(primitive.derivative) is Zero:
             return output
         else:
@@ -584,14 +589,6 @@ class RecordingTensor(Tensor):
         if primitive in VIEWS:
             link(inputs[0], result, primitive, parameters)
         return result
-
-
-STAND_INS: dict[np.dtype, np.ndarray] = {}  # one number for each dtype
-
-
-def is_stand_in(value: Any) -> bool:
-    """Whether an array stands for values that were not computed."""
-    return type(value) is np.ndarray and value.base is STAND_INS.get(value.dtype, value)
 
 
 def unevaluated(primitive: Primitive, values: Sequence[Any], parameters: dict[str, Any]) -> Any:

@@ -24,7 +24,7 @@ from ..base.errors import TracingError, message
 from ..graph import op
 from ..graph.op import Traced
 from ..graph.primitive import Primitive
-from .operands import as_operand, functions
+from .operands import as_operand, functions, is_stand_in
 
 VIEWS = frozenset(
     op.registry[name] for name in ("at", "broadcast_to", "flip", "reshape", "slice", "transpose")
@@ -81,7 +81,7 @@ def shares(base: Any, view: Any, primitive: Primitive) -> bool:
         return b.alias is not None and b.alias.base is a  # type: ignore[attr-defined]
     if primitive.name != "reshape":
         return True  # NumPy never copies there
-    if 0 in b.strides:  # it stands for a value that is not computed
+    if is_stand_in(b):
         a = memory_of(base)
         return np.may_share_memory(a, np.reshape(a, b.shape))
     return b.base is not None and (b.base is a or b.base is getattr(a, "base", None))
@@ -94,7 +94,7 @@ def memory_of(handle: Any) -> np.ndarray:
         return memory_of(value)
     if type(value) is not np.ndarray:
         return np.asarray(value)
-    if 0 not in value.strides:
+    if not is_stand_in(value):
         return value
     alias = handle.alias
     if alias is None or not isinstance(alias.primitive, Primitive):
@@ -103,6 +103,14 @@ def memory_of(handle: Any) -> np.ndarray:
     if base.shape != alias.base.shape:  # a batch has one more axis
         return np.empty(value.shape, bool)
     return alias.primitive.evaluate(base, **alias.parameters)
+
+
+def memory_of_one(handle: Any) -> np.ndarray:
+    """The same for one row of a batch."""
+    memory = memory_of(handle)
+    while memory.ndim > len(handle.shape):
+        memory = memory[0] if len(memory) else np.empty(memory.shape[1:], bool)
+    return memory
 
 
 # ------------------------------------------------------------------------------------------ writing
@@ -131,7 +139,7 @@ def laid_out(new: Any, old: Any) -> Any:
         return made
     if type(new) is not np.ndarray or type(old) is not np.ndarray:
         return new
-    if new.strides == old.strides or 0 in old.strides:  # or what stands for values not computed
+    if new.strides == old.strides or is_stand_in(old) or is_stand_in(new):
         return new
     copy = np.empty_like(old)
     copy[...] = new
@@ -142,7 +150,7 @@ def refresh(base: Any) -> None:
     """Read all living views anew."""
     if base.alias is None:
         return
-    for found in base.alias.views:
+    for found in list(base.alias.views):  # reading anew makes more, for a moment
         view = found()
         if view is not None and view.alias is not None and view.alias.base is base:
             view.become(read_anew(base, view.alias))
@@ -308,7 +316,7 @@ def duplicate(x: Any, order: str = "K") -> Any:
     value = made.held()
     if isinstance(value, Traced):
         made.hold(duplicate(value, order))
-    elif type(value) is np.ndarray and 0 not in value.strides:
+    elif type(value) is np.ndarray and not is_stand_in(value):
         flags = value.flags
         if not flags.c_contiguous and (order == "C" or not flags.f_contiguous):
             made.hold(np.array(value, order=order))  # type: ignore[call-overload]

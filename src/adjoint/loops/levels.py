@@ -357,10 +357,8 @@ class Levels:
 
     def in_strips(self, inner: Loop, loop: Loop, strips: Strips) -> list[Any]:
         """A loop over strips of a loop, and what goes before it."""
-        begin, end = loop.begin, loop.end
         size: Any = Constant(strips.size, INDEX) if strips.is_fixed else Symbol(strips.size)
-        before, count = strip_count(begin, end, size)
-        outer = Loop(count, rare=loop.rare)
+        before, outer, first, stop = strip_loop(loop, size)
         most, now = self.trips(loop), self.trips(loop, int)
         missed = missing(strips.size)
         self.known[outer] = (
@@ -368,16 +366,6 @@ class Levels:
             max(1, (now + missed) // strips.size),
         )
         self.known[inner] = min(most, strips.size), min(now, strips.size)
-        first: Any = Operation("mul", [outer.index, size], INDEX)
-        outer.body.append(first)
-        if not is_zero(begin):
-            first = Operation("add", [as_operand(begin), first], INDEX)
-            outer.body.append(first)
-        following = Operation("add", [first, size], INDEX)
-        after = Operation("add", [outer.index, Constant(1, INDEX)], INDEX)
-        is_last = Operation("equal", [after, count], bool)
-        stop = Operation("select", [is_last, as_operand(end), following], INDEX)
-        outer.body += [following, after, is_last, stop]
         arrays = {one.array: private(one, loop) for one in strips.arrays}
         outer.body += [Scratch(run, 0) for run, _ in arrays.values()]
         self.few.update((run, math.inf) for run, _ in arrays.values())
@@ -414,6 +402,25 @@ def private(one: Accumulator, loop: Loop) -> tuple[Array, list[int]]:
         ):
             kept.append(axis)
     return Array([one.array.shape[k] for k in kept], one.array.dtype, "scratch"), kept
+
+
+def strip_loop(loop: Loop, size: Any) -> tuple[list[Any], Loop, Any, Any]:
+    """A loop over strips of a loop, with the operations that tell where a strip begins and ends;
+    what goes before it, the begin, the end."""
+    begin, end = loop.begin, loop.end
+    before, count = strip_count(begin, end, size)
+    outer = Loop(count, rare=loop.rare)
+    first: Any = Operation("mul", [outer.index, size], INDEX)
+    outer.body.append(first)
+    if not is_zero(begin):
+        first = Operation("add", [as_operand(begin), first], INDEX)
+        outer.body.append(first)
+    following = Operation("add", [first, size], INDEX)
+    after = Operation("add", [outer.index, Constant(1, INDEX)], INDEX)
+    is_last = Operation("equal", [after, count], bool)
+    stop = Operation("select", [is_last, as_operand(end), following], INDEX)
+    outer.body += [following, after, is_last, stop]
+    return before, outer, first, stop
 
 
 def strip_count(begin: Any, end: Any, size: Any) -> tuple[list[Any], Any]:

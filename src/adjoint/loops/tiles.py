@@ -19,7 +19,6 @@ of a strip.
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -42,13 +41,13 @@ from .ir import (
     walk,
 )
 from .lanes import Lanes, lanes_of
-from .levels import as_operand, missing, strip_count
+from .levels import missing, over, strip_loop
+from .share import trips as trips_of
 
 VECTORS = 4  # of a strip
 FAR = 40_000  # bytes of accumulators that are not in the first cache beside other data
 NEAR = 16_000  # bytes of one parameter's accumulators that are
 GAIN = 3  # accumulators of an iteration for each number that goes through a strip's arrays
-FEW = 32  # elements up to which they are copied one after the other
 
 Trips = dict[Loop, tuple[float, float]]  # how often loops run: at most, and now
 
@@ -100,7 +99,7 @@ def worthwhile(loop: Loop, lanes: int) -> list[Loop]:
     if any(crossing.written[array] != made for array, made in crossing.arrays.items()):
         return []  # it is written to here and there
     numbers = len(crossing.values) + sum(rough_size(array.extents()) for array in crossing.arrays)
-    accumulators = sum(rough(count(x)) * updates(x, facts) for x in found)
+    accumulators = sum(rough(trips_of(x)) * updates(x, facts) for x in found)
     return found if accumulators > GAIN * numbers else []
 
 
@@ -112,11 +111,6 @@ def length(loop: Loop) -> int:
     if isinstance(begin, (int, Symbol)) and isinstance(end, (int, Symbol)):
         return extent(end) - extent(begin)
     return 1
-
-
-def count(loop: Loop) -> int:
-    """How often a loop inside runs."""
-    return extent(loop.end) if isinstance(loop.end, (int, Symbol)) else 1
 
 
 def updates(loop: Loop, facts: Lanes) -> int:
@@ -137,7 +131,7 @@ def moves_much(loop: Loop, facts: Lanes, lanes: int) -> bool:
     if loop.lanes or loop.blocks or loop.begin != 0 or not isinstance(loop.end, (int, Symbol)):
         return False
     each = updates(loop, facts) * lanes * 8
-    return each <= NEAR and each * rough(count(loop)) > FAR
+    return each <= NEAR and each * rough(trips_of(loop)) > FAR
 
 
 def is_separable(loop: Loop, inside: Sequence[Loop]) -> bool:
@@ -254,20 +248,10 @@ class Tiling:
 
     def items(self) -> list[Any]:
         """What takes the loop's place."""
-        loop, size = self.loop, Constant(self.size, INDEX)
-        before, strips = strip_count(loop.begin, loop.end, size)
-        outer = Loop(strips)
-        first: Any = Operation("mul", [outer.index, size], INDEX)
-        outer.body.append(first)
-        if not (isinstance(loop.begin, int) and loop.begin == 0):
-            first = Operation("add", [as_operand(loop.begin), first], INDEX)
-            outer.body.append(first)
-        following = Operation("add", [first, size], INDEX)
-        after = Operation("add", [outer.index, Constant(1, INDEX)], INDEX)
-        is_last = Operation("equal", [after, strips], bool)
-        stop = Operation("select", [is_last, as_operand(loop.end), following], INDEX)
+        loop = self.loop
+        before, outer, first, stop = strip_loop(loop, Constant(self.size, INDEX))
         self.begin, self.length = first, Operation("sub", [stop, first], INDEX)
-        outer.body += [following, after, is_last, stop, self.length, *self.crossing.first]
+        outer.body += [self.length, *self.crossing.first]
         outer.body += [Scratch(x) for x in (*self.of_values.values(), *self.of_arrays.values())]
         now = length(loop)
         self.trips[outer] = tuple(  # type: ignore[assignment]
@@ -297,16 +281,7 @@ class Tiling:
             found = Load(array, places)
             return [found, Store(self.of_arrays[array], [*places, here], found)]
 
-        sizes = [n for n in array.shape if isinstance(n, int)]
-        if len(sizes) == len(array.shape) and math.prod(sizes) <= FEW:
-            cells = itertools.product(*[range(n) for n in sizes])
-            return [x for at in cells for x in move([Place((), k) for k in at])]
-        loops = [Loop(n) for n in array.shape]
-        items = move([Place([(loop.index, 1)]) for loop in loops])
-        for loop in reversed(loops):
-            loop.body = items
-            items = [loop]
-        return items
+        return over(array.shape, move)
 
 
 class Copy:

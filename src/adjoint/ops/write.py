@@ -27,7 +27,7 @@ def set_slice_value(x: Any, v: Any, *, starts: tuple, stops: tuple, steps: tuple
     return out
 
 
-def set_slice_type(x: Any, v: Any, *, starts: tuple, stops: tuple, steps: tuple) -> Type:
+def written_type(x: Any, v: Any, *indices: Any, **ranges: Any) -> Type:
     t = type_of(x)
     return Type(t.shape, t.dtype)
 
@@ -72,7 +72,7 @@ def set_slice_cases(rng: np.random.Generator) -> list[Case]:
 set_slice = layout(
     "set_slice",
     evaluate=set_slice_value,
-    infer=set_slice_type,
+    infer=written_type,
     derivative=Linear((cleared_slice, slice_of_cotangent)),
     batch=set_slice_batch,
     cases=set_slice_cases,
@@ -86,11 +86,6 @@ def scatter_set_value(x: Any, v: Any, *indices: Any) -> Any:
     out = np.array(x)
     out[indices] = v
     return out
-
-
-def scatter_set_type(x: Any, v: Any, *indices: Any) -> Type:
-    t = type_of(x)
-    return Type(t.shape, t.dtype)
 
 
 def cleared_places(ct: Any, x_type: Any, v_type: Any, *indices: Any) -> Any:
@@ -146,7 +141,7 @@ def scatter_set_cases(rng: np.random.Generator) -> list[Case]:
 scatter_set = index(
     "scatter_set",
     evaluate=scatter_set_value,
-    infer=scatter_set_type,
+    infer=written_type,
     derivative=Linear((cleared_places, places_of_cotangent)),
     batch=scatter_set_batch,
     cases=scatter_set_cases,

@@ -19,7 +19,7 @@ from ...graph import op
 from ...graph.op import Traced
 from ..operands import functions, has_traced
 from ..trace import Tensor
-from ..writing import duplicate
+from ..writing import duplicate, memory_of_one
 from .layout import broadcast_to, concatenate, moveaxis, permuted, reshape, swapaxes
 from .rearranging import static
 from .register import array_like, implements, names
@@ -76,14 +76,33 @@ def asarray(
     return array(a, dtype, copy=copy)
 
 
-@implements(np.ascontiguousarray, np.asfortranarray)
+@implements(np.ascontiguousarray)
 def ascontiguousarray(a: Any, dtype: Any = None, *, like: Any = None) -> Any:
-    return array(a, dtype, copy=None, ndmin=1)
+    return laid_out_as(array(a, dtype, copy=None, ndmin=1), "C")
+
+
+@implements(np.asfortranarray)
+def asfortranarray(a: Any, dtype: Any = None, *, like: Any = None) -> Any:
+    return laid_out_as(array(a, dtype, copy=None, ndmin=1), "F")
+
+
+def laid_out_as(x: Any, order: str) -> Any:
+    """The array itself if it lies in memory like that, otherwise a copy that does."""
+    if not isinstance(x, Tensor):
+        return x
+    flags = memory_of_one(x).flags
+    is_so = flags.c_contiguous if order == "C" else flags.f_contiguous
+    return x if is_so else duplicate(x, order)
 
 
 @implements(np.require)
 def require(a: Any, dtype: Any = None, requirements: Any = None, *, like: Any = None) -> Any:
-    return array(a, dtype, copy=None)
+    x = array(a, dtype, copy=None)
+    wanted = set(requirements or ())
+    for order in "CF":
+        if wanted & {order, f"{order}_CONTIGUOUS"}:
+            return laid_out_as(x, order)
+    return x
 
 
 @implements(np.asarray_chkfinite)
@@ -134,32 +153,36 @@ def shape_of(a: Any, shape: Any) -> Any:
     return type_of(a).shape if shape is None else shape
 
 
+def pattern(x: Any, dtype: Any) -> Any:
+    """An array that lies in memory as another one does, of a dtype or that one's own."""
+    memory = memory_of_one(x) if isinstance(x, Tensor) else np.asarray(x)
+    return np.empty_like(memory, type_of(array_like(x)).dtype if dtype is None else dtype)
+
+
 @implements(np.zeros_like)
 def zeros_like(
     a: Any,
     dtype: Any = None,
-    order: str = "K",
+    order: Any = "K",
     subok: bool = True,
     shape: Any = None,
     *,
     device: Any = None,
 ) -> Any:
-    a = array_like(a)
-    return np.zeros(shape_of(a, shape), type_of(a).dtype if dtype is None else dtype)
+    return np.zeros_like(pattern(a, dtype), order=order, shape=shape)
 
 
 @implements(np.ones_like)
 def ones_like(
     a: Any,
     dtype: Any = None,
-    order: str = "K",
+    order: Any = "K",
     subok: bool = True,
     shape: Any = None,
     *,
     device: Any = None,
 ) -> Any:
-    a = array_like(a)
-    return np.ones(shape_of(a, shape), type_of(a).dtype if dtype is None else dtype)
+    return np.ones_like(pattern(a, dtype), order=order, shape=shape)
 
 
 @implements(np.empty_like)
@@ -167,16 +190,13 @@ def empty_like(
     prototype: Any,
     /,
     dtype: Any = None,
-    order: str = "K",
+    order: Any = "K",
     subok: bool = True,
     shape: Any = None,
     *,
     device: Any = None,
 ) -> Any:
-    prototype = array_like(prototype)
-    return np.empty(
-        shape_of(prototype, shape), type_of(prototype).dtype if dtype is None else dtype
-    )
+    return np.empty_like(pattern(prototype, dtype), order=order, shape=shape)
 
 
 @implements(np.full_like)
@@ -184,7 +204,7 @@ def full_like(
     a: Any,
     fill_value: Any,
     dtype: Any = None,
-    order: str = "K",
+    order: Any = "K",
     subok: bool = True,
     shape: Any = None,
     *,

@@ -20,7 +20,7 @@ from ...graph.op import Traced
 from ..context import context
 from ..operands import functions, has_traced
 from ..trace import Tensor, plain_value
-from ..writing import duplicate, memory_of
+from ..writing import duplicate, memory_of_one
 from .register import all_axes, array_like, implements, one_axis, refuse_options
 
 # ----------------------------------------------------------------------------------- shape and axes
@@ -92,7 +92,7 @@ def reversed_axes(a: Any) -> Any:
 @implements(np.ravel)
 def ravel(a: Any, order: str = "C") -> Any:
     found = reshape(a, (-1,) if type_of(a).size else (0,), order=order)
-    if order == "C" and isinstance(a, Tensor) and not memory_of(a).flags.c_contiguous:
+    if order == "C" and isinstance(a, Tensor) and not memory_of_one(a).flags.c_contiguous:
         return duplicate(found, "C")  # NumPy's result lies in one piece
     return found
 

@@ -18,7 +18,8 @@ from ...base.errors import TracingError, message
 from ...graph import op
 from ...graph.op import Traced
 from ..operands import functions, has_traced
-from ..trace import is_tracing, local
+from ..trace import Tensor, is_tracing, local
+from ..writing import duplicate
 
 names: dict[
     str, Callable
@@ -32,8 +33,11 @@ def implements(
 
     def register(implementation: Callable) -> Callable:
         for function in numpy_functions:
-            is_maker = function.__name__ in MAKE_ARRAYS
-            functions[function] = maker(function, implementation) if is_maker else implementation
+            functions[function] = implementation
+            if function.__name__ in MAKE_ARRAYS:
+                functions[function] = maker(function, implementation)
+            elif function.__name__ not in GIVE_VIEWS:
+                functions[function] = unshared(implementation)
             module = getattr(function, "__module__", None) or "numpy"
             place = module.removeprefix("numpy").removeprefix(".")
             known = f"{place}.{function.__name__}" if place else function.__name__
@@ -43,12 +47,55 @@ def implements(
     return register
 
 
+def unshared(implementation: Callable) -> Callable:
+    """An implementation whose result nobody else writes into, also where it had nothing to do and
+    gave its argument, or a view."""
+
+    order = "K" if implementation.__name__ in KEEP_LAYOUT else "C"
+
+    @wraps(implementation)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        found = implementation(*args, **kwargs)
+        if type(found) is tuple:
+            return tuple([alone(x, args, order) for x in found])
+        return alone(found, args, order)
+
+    return call
+
+
+def alone(found: Any, args: tuple, order: str) -> Any:
+    """A result, or a copy of it where it is an argument or a view."""
+    if not isinstance(found, Tensor) or not found.shape:
+        return found
+    alias = found.alias
+    if alias is not None and alias.base is not None:
+        return duplicate(found, order)
+    for x in args:
+        if x is found or (isinstance(x, (list, tuple)) and any(y is found for y in x)):
+            return duplicate(found, order)
+    return found
+
+
+# Functions that give views, or their argument itself, where NumPy's do.
+GIVE_VIEWS = set(
+    "array_split asanyarray asarray asarray_chkfinite ascontiguousarray asfortranarray astype"
+    " atleast_1d atleast_2d atleast_3d broadcast_arrays broadcast_to copyto diag diagonal diff"
+    " dsplit einsum expand_dims fill_diagonal flip fliplr flipud hsplit imag matrix_power"
+    " matrix_transpose moveaxis nan_to_num permute_dims place put put_along_axis putmask ravel real"
+    " real_if_close require reshape rollaxis rot90 sliding_window_view split squeeze swapaxes"
+    " transpose trim_zeros unstack vsplit".split()
+)
+# Functions whose fresh result lies in memory as the argument does; that of others in C order.
+KEEP_LAYOUT = set("array concat concatenate copy hstack pad roll sort tril triu vstack".split())
+
+
 def public(function: Callable, implementation: Callable) -> Callable:
     """NumPy's function on plain values, the implementation on traced ones."""
 
     sequences = function.__name__ in TAKE_SEQUENCES
     if function.__name__ in MAKE_ARRAYS:
         return maker(function, implementation)
+    own = implementation if function.__name__ in GIVE_VIEWS else unshared(implementation)
 
     @wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
@@ -57,7 +104,7 @@ def public(function: Callable, implementation: Callable) -> Callable:
                 args = tuple(
                     [nested(x) if type(x) in (list, tuple) and has_traced(x) else x for x in args]
                 )
-            return implementation(*args, **kwargs)
+            return own(*args, **kwargs)
         return function(*args, **kwargs)
 
     return call
@@ -65,11 +112,14 @@ def public(function: Callable, implementation: Callable) -> Callable:
 
 def maker(function: Callable, implementation: Callable) -> Callable:
     """A function that makes an array: one that is made while a trace runs can be written into."""
+    own = unshared(implementation)
 
     @wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
-        made = implementation if any_traced(args, kwargs) else function
-        found = made(*args, **kwargs)
+        if any_traced(args, kwargs):
+            found = own(*args, **kwargs)
+        else:
+            found = function(*args, **kwargs)
         return local(found) if is_tracing() else found
 
     return call
