@@ -27,7 +27,10 @@ FLOORS = {
         "optimize": "simplify inline pipeline expression literal express routines segments"
         " complex_formulas parts statements merge fuse",
     },
-    4: {"loops": "ir text lanes verify interpret lower schedule share rare finish levels tiles"},
+    4: {
+        "loops": "ir text lanes verify interpret lower schedule deliver share rare finish levels "
+        "tiles"
+    },
     5: {
         "codegen": "targets builder compile mathlib/ operations/ pairs lines shuffles"
         " rows totals sort linear routines access emit timed registers gemm"

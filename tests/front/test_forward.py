@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import adjoint as ad
+from adjoint.front import context
 
 
 def drift(x, steps):
@@ -112,3 +113,45 @@ def test_the_collector_is_put_back():
         assert gc.get_threshold() == (500, 5, 5)
     finally:
         gc.set_threshold(*before)
+
+
+def test_a_program_does_not_make_the_collector_look_through_everything(monkeypatch):
+    monkeypatch.setattr(context, "programs", [0])
+    before, seen = gc.get_threshold(), []
+
+    def watch(phase, info):
+        seen.append(info["generation"])
+
+    def many(x):  # enough objects to call the collector
+        for _ in range(300):
+            x = x * 0.5 + 1.0
+        return x
+
+    gc.callbacks.append(watch)
+    try:
+        gc.set_threshold(700, 1, 1)
+        assert ad.jit(many)(1.0) == many(1.0)
+        assert gc.get_threshold() == (700, 1, 1) and gc.get_count()[0] < 700
+        assert 2 not in seen
+        monkeypatch.setattr(context, "programs", [context.EVERY - 1])
+        ad.jit(lambda x: many(x))(2.0)
+        assert 2 in seen  # now and then it does
+    finally:
+        gc.callbacks.remove(watch)
+        gc.set_threshold(*before)
+
+
+def test_objects_that_the_user_keeps_from_the_collector_stay_so():
+    gc.freeze()
+    try:
+        kept = gc.get_freeze_count()
+        ad.jit(lambda x: x * 2.0)(1.0)
+        assert gc.get_freeze_count() >= kept - 100  # some are gone for good
+    finally:
+        gc.unfreeze()
+    gc.disable()
+    try:
+        ad.jit(lambda x: x * 3.0)(1.0)
+        assert not gc.isenabled()
+    finally:
+        gc.enable()

@@ -46,8 +46,10 @@ lock = threading.Lock()
 # Python's collector would walk over all of them again and again, and find nothing: while one runs
 # it looks less often.
 YOUNG = 100_000  # objects made until the collector looks
+EVERY = 64  # of so many programs one ends with a collection; the others' objects count as old
 thresholds: list[tuple[int, ...]] = []  # the user's, while they are exchanged
 making = [0]  # how many are running, in all threads
+programs = [0]  # how many were made
 
 
 def begin() -> int:
@@ -97,7 +99,23 @@ def making_program() -> Iterator[None]:
         yield
     finally:
         with lock:
+            if making[0] == 1 and thresholds and gc.isenabled():
+                grow_old()
             collect_as_before()
+
+
+def grow_old() -> None:
+    """Count the objects that a program left as old, unless somebody else keeps objects aside.
+
+    They live as long as the program does.  Without this the collector would look at once, and
+    mostly through everything that the process has, because many objects are new.
+    """
+    programs[0] += 1
+    if programs[0] % EVERY == 0:
+        gc.collect()
+    elif gc.get_count()[0] > thresholds[-1][0] and not gc.get_freeze_count():
+        gc.freeze()
+        gc.unfreeze()
 
 
 def explained(error: ValueError) -> TracingError | None:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from ..graph.cost import DEAR, rough
+from .deliver import delivered
 from .ir import (
     INDEX,
     Array,
@@ -38,6 +39,7 @@ from .ir import (
 from .lanes import lanes_of
 
 WORTH = 20_000  # work of a block, in additions: some 8 microseconds
+NEAR_WORTH = 5_000  # the same where half of what is read was just written by another processor
 RARE_WORTH = 400_000  # the same in a loop with little to do beside others
 MOST = 32  # blocks
 HEAVY = 20  # additions that a dear function costs
@@ -46,6 +48,7 @@ SHORT = 24  # operations of a loop that works on four registers at once
 FAR_MORE = 30  # times the work of combining blocks' accumulators, which need not be fast then
 COMBINING = 12  # vector operations for an element with a partial result for each lane
 COPYING = 8  # the same for a vector of elements without
+MANY = 1000  # accumulators updated at places that are data which lie with those of all blocks
 
 
 class Written(NamedTuple):
@@ -59,30 +62,33 @@ def share(program: Program, lanes: int) -> Program:
     """Cut the outermost loops that are worth it into blocks."""
     body: list[Any] = []
     changed = False
-    sizes = SizeTable()
+    made = Made()
     for item in program.body:
         if isinstance(item, Loop):
-            made = shared(item, lanes, sizes)
-            if made is not None:
-                body += made
+            found = shared(item, lanes, made)
+            if found is not None:
+                body += found
                 changed = True
                 continue
         body.append(item)
-    return Program(program.inputs, program.outputs, body) if changed else program
+    if not changed:
+        return program
+    return Program(program.inputs, program.outputs, delivered(body, made.totals))
 
 
-class SizeTable:
-    """Symbols made here, one for each meaning."""
+class Made:
+    """What is made here: symbols, one for each meaning, and the updates by all blocks' results."""
 
     def __init__(self) -> None:
         self.found: dict[Any, Symbol] = {}
+        self.totals: set[Update] = set()  # each is done once for every element of its array
 
     def symbol(self, key: Any, value: int) -> Symbol:
         """The symbol of a number."""
         return self.found.setdefault((*key, value), Symbol(value))
 
 
-def shared(loop: Loop, lanes: int, sizes: SizeTable) -> list[Any] | None:
+def shared(loop: Loop, lanes: int, made: Made, worth: int = WORTH) -> list[Any] | None:
     """A loop in blocks, with what goes before and after; None where it is not worth it."""
     if not isinstance(loop.end, Symbol) or loop.begin != 0:
         return None
@@ -91,13 +97,13 @@ def shared(loop: Loop, lanes: int, sizes: SizeTable) -> list[Any] | None:
         return None
     n, step = loop.end.value, lanes if loop.lanes else 1
     partial = partial_results(loop) if lanes > 1 else set()
-    if number_of_blocks(loop, written, partial, lanes, rough) < 2 or n < 2 * step:
+    if number_of_blocks(loop, written, partial, lanes, rough, worth) < 2 or n < 2 * step:
         return None
-    count = number_of_blocks(loop, written, partial, lanes, int)
+    count = number_of_blocks(loop, written, partial, lanes, int, worth)
     size = max(n // count // step * step, step)
     count = n // size
-    blocks = sizes.symbol(("blocks", loop), count)
-    by = sizes.symbol(("block size", loop), size)
+    blocks = made.symbol(("blocks", loop), count)
+    by = made.symbol(("block size", loop), size)
     outer = Loop(blocks, blocks=True, rare=loop.rare)
     first = Operation("mul", [outer.index, by], INDEX)
     following = Operation("add", [first, by], INDEX)
@@ -106,45 +112,69 @@ def shared(loop: Loop, lanes: int, sizes: SizeTable) -> list[Any] | None:
     is_last = Operation("equal", [after, blocks], bool)
     end = Operation("select", [is_last, loop.end, following], INDEX)
     outer.body = [first, following, after, is_last, end]
-    private = {a: Array(a.shape, a.dtype, "scratch") for a in written.updates}
-    before: list[Any] = []
+    scattered = {a for a in written.updates if is_scattered(a, loop) and a not in partial}
+    direct = {a for a in scattered if rough(math.prod(a.extents())) >= MANY}
+    private = {a: Array(a.shape, a.dtype, "scratch") for a in written.updates if a not in direct}
+    rows = {a: Array((blocks, *a.shape), a.dtype, "scratch") for a in direct}
+    before: list[Any] = [Scratch(x) for x in rows.values()]
     later: list[Any] = []
-    inner = Loop(end, replaced(loop.body, private), first, lanes=loop.lanes, rare=loop.rare)
+    body = replaced(loop.body, private, rows, Place([(outer.index, 1)]))
+    inner = Loop(end, body, first, lanes=loop.lanes, rare=loop.rare)
     inner.index = loop.index
-    for array, combine in written.updates.items():
-        own = private[array]
-        outer.body.append(Scratch(own, neutral(combine, array.dtype)))
+    for array, own in private.items():
+        outer.body.append(Scratch(own, neutral(written.updates[array], array.dtype)))
+    filling = len(outer.body)
     outer.body.append(inner)
     total = work(loop, rough) / (lanes if any_lanes(loop) else 1)
     is_rare = total > FAR_MORE * MOST * clearing(written, partial, lanes, rough)
     partial = partial_results(inner)
     groups: dict[Any, list[Array]] = {}
     for array in written.updates:
-        groups.setdefault(number_of_cells(array, sizes), []).append(array)
+        groups.setdefault(number_of_cells(array, made), []).append(array)
     for cells, some in groups.items():
         is_wide = lanes > 1 and min(extent(cells), rough(extent(cells))) >= max(lanes, FEW)
-        every = {a: Array((blocks, cells), a.dtype, "scratch") for a in some}
-        before += [Scratch(x) for x in every.values()]
+        every = {a: Array((blocks, cells), a.dtype, "scratch", base=rows.get(a)) for a in some}
+        before += [Scratch(x) for x in every.values() if x.base is None]
+        starts = [(every[a], neutral(written.updates[a], a.dtype)) for a in some if a in direct]
+        if starts:
+            cleared = functools.partial(filled, starts, outer.index)
+            outer.body[filling:filling] = over(cells, is_wide, cleared)
         for is_partial in (True, False):
             pairs = [
                 (flat(private[a], cells), every[a])
                 for a in some
-                if (private[a] in partial) == is_partial
+                if a in private and (private[a] in partial) == is_partial
             ]
             if pairs:
                 copied = functools.partial(copies, pairs, outer.index)
                 outer.body += over(cells, is_wide and not is_partial, copied)
+        near = [(every[a], written.updates[a]) for a in some if a in direct]
+        is_paired = bool(near) and len(near) == len(some) and count % 2 == 0 and count > 2
+        rows_left, by_row = (
+            (made.symbol(("pairs", loop), count // 2), 2) if is_paired else (blocks, 1)
+        )
+        if is_paired:
+            pair = Loop(rows_left, blocks=True)
+            pair.body = over(cells, is_wide, functools.partial(paired, near, pair.index))
+            later.append(pair)
         sums = [(every[a], flat(a, cells), written.updates[a]) for a in some]
-        combined = over(cells, is_wide, functools.partial(gathered, sums, blocks))
-        for x in combined:
+        for x in over(cells, is_wide, functools.partial(gathered, sums, rows_left, by_row)):
             if isinstance(x, Loop):
+                made.totals.update(y for y in x.body if isinstance(y, Update))
                 x.rare = is_rare
-        later += combined
+                later += (not is_rare and shared(x, lanes, made, NEAR_WORTH)) or [x]
+            else:
+                later.append(x)
     return [*before, outer, *later]
 
 
 def number_of_blocks(
-    loop: Loop, written: Written, partial: set[Array], lanes: int, measure: Callable[[int], int]
+    loop: Loop,
+    written: Written,
+    partial: set[Array],
+    lanes: int,
+    measure: Callable[[int], int],
+    worth: int,
 ) -> int:
     """How many blocks are worth it: a power of two, so that two threads, or four, have as much to
     do.  Sizes count as `measure` says.
@@ -154,7 +184,7 @@ def number_of_blocks(
     """
     total = work(loop, measure) / (lanes if any_lanes(loop) else 1)
     least = max(1.0, clearing(written, partial, lanes, measure))
-    most = min(MOST, total / (RARE_WORTH if loop.rare else WORTH), math.sqrt(total / least))
+    most = min(MOST, total / (RARE_WORTH if loop.rare else worth), math.sqrt(total / least))
     return 1 << max(0, int(most).bit_length() - 1)
 
 
@@ -175,13 +205,13 @@ def partial_results(loop: Loop) -> set[Array]:
     return {a for x in inside for a in lanes_of(x).partial}
 
 
-def number_of_cells(array: Array, sizes: SizeTable) -> Size:
+def number_of_cells(array: Array, made: Made) -> Size:
     """How many elements an array has."""
     if all(isinstance(n, int) for n in array.shape):
         return math.prod(array.extents())
     if len(array.shape) == 1:
         return array.shape[0]
-    return sizes.symbol(("cells", array.shape), math.prod(array.extents()))
+    return made.symbol(("cells", array.shape), math.prod(array.extents()))
 
 
 def flat(array: Array, cells: Size) -> Array:
@@ -205,13 +235,35 @@ def copies(pairs: Sequence[tuple[Array, Array]], block: Index, at: Place) -> lis
     return items
 
 
-def gathered(sums: Sequence[tuple[Array, Array, str]], blocks: Symbol, at: Place) -> list[Any]:
+def filled(starts: Sequence[tuple[Array, Any]], block: Index, at: Place) -> list[Any]:
+    """An element of a block's accumulators as it starts."""
+    return [
+        Store(every, [Place([(block, 1)]), at], Constant(value, every.dtype))
+        for every, value in starts
+    ]
+
+
+def paired(near: Sequence[tuple[Array, str]], pair: Index, at: Place) -> list[Any]:
+    """An element of every second block's partial results combined with that of the next block,
+    which ran on the same processor mostly: fewer numbers go from one processor to another."""
+    items: list[Any] = []
+    for every, combine in near:
+        own = [Place([(pair, 2)]), at]
+        one, next_one = Load(every, own), Load(every, [Place([(pair, 2)], 1), at])
+        both = Operation(combine, [one, next_one], every.dtype)
+        items += [one, next_one, both, Store(every, own, both)]
+    return items
+
+
+def gathered(
+    sums: Sequence[tuple[Array, Array, str]], blocks: Symbol, step: int, at: Place
+) -> list[Any]:
     """An element of the blocks' partial results combined, in order; of a sum nothing is lost."""
     items: list[Any] = []
     for every, array, combine in sums:
         total = Array((), array.dtype, "scratch")
         loop = Loop(blocks)
-        part = Load(every, [Place([(loop.index, 1)]), at])
+        part = Load(every, [Place([(loop.index, step)]), at])
         loop.body = [part, Update(total, [], combine, part)]
         whole = Load(total, [])
         is_sum = combine == "add" and array.dtype.kind == "f"
@@ -229,16 +281,29 @@ def over(cells: Size, lanes: bool, body: Callable[[Place], list[Any]]) -> list[A
     return [loop]
 
 
-def replaced(body: Sequence[Any], arrays: dict[Array, Array]) -> list[Any]:
-    """The body with other arrays to update; what is not touched stays the same objects."""
+def replaced(
+    body: Sequence[Any], private: dict[Array, Array], rows: dict[Array, Array], row: Place
+) -> list[Any]:
+    """The body with other arrays to update: a block's own, or its row of an array for all blocks.
+    What is not touched stays the same objects."""
     made: list[Any] = []
     for item in body:
-        if isinstance(item, Update) and item.array in arrays:
-            item = Update(arrays[item.array], item.places, item.combine, item.value)
+        if isinstance(item, Update) and item.array in private:
+            item = Update(private[item.array], item.places, item.combine, item.value)
+        elif isinstance(item, Update) and item.array in rows:
+            item = Update(rows[item.array], [row, *item.places], item.combine, item.value)
         elif isinstance(item, Loop):
-            item = item.again(replaced(item.body, arrays))
+            item = item.again(replaced(item.body, private, rows, row))
         made.append(item)
     return made
+
+
+def is_scattered(array: Array, loop: Loop) -> bool:
+    """Whether an array is only updated at places that are data."""
+    updates = [x for x in walk(loop.body) if isinstance(x, Update) and x.array is array]
+    return bool(updates) and all(
+        any(not isinstance(v, Index) for place in x.places for v, _ in place.terms) for x in updates
+    )
 
 
 def writes(loop: Loop) -> Written:

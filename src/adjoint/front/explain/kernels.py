@@ -306,7 +306,9 @@ def marks_of(group: Group, names: Mapping[Any, str], lanes: int) -> tuple[str, .
     """How the kernel's loops are run: in vectors, in blocks for threads, in runs."""
     found: dict[str, None] = {}
     whole = group.main.index if isinstance(group.main, Loop) else None
-    for item in walk(group.scheduled):
+    blocks = [k for k, x in enumerate(group.scheduled) if isinstance(x, Loop) and x.blocks]
+    last = blocks[0] + 1 if blocks else None  # what follows combines the blocks' results
+    for item in walk(group.scheduled[:last]):
         if isinstance(item, Loop) and item.blocks:
             found[f"{extent(item.end):,} blocks for threads"] = None
         elif isinstance(item, Loop) and item.lanes and lanes > 1:
