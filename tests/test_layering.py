@@ -20,10 +20,10 @@ FLOORS = {
     1: {"graph": "primitive op node function rewrite cost check text"},
     2: {
         "ops": "cases declare structural elementwise special/ index reduce layout write contract"
-        " linalg/ fft control random"
+        " linalg/ fft control loop random"
     },
     3: {
-        "transform": "linearize transpose batch",
+        "transform": "linearize transpose batch loops",
         "optimize": "simplify inline pipeline expression literal express routines segments"
         " complex_formulas parts statements merge fuse",
     },
@@ -33,12 +33,13 @@ FLOORS = {
     },
     5: {
         "codegen": "targets builder compile mathlib/ operations/ pairs lines shuffles"
-        " rows totals sort linear routines access emit timed registers gemm"
+        " rows totals sort linear routines access emit timed registers gemm drive"
     },
-    6: {"runtime": "cache cpu threads ahead products entry/ plans native stages callback"},
+    6: {"runtime": "cache cpu threads ahead products entry/ plans native loops stages callback"},
     7: {
-        "front": "context operands writing protocols trace batch numpy/ linalg special mathematics"
-        " overlay differentiate program record arguments compiled custom random explain/"
+        "front": "context operands guards writing protocols trace batch numpy/ linalg special"
+        " mathematics overlay differentiate program record arguments compiled custom random"
+        " explain/ structured"
     },
     8: {"": "api testing __init__ tour/ __main__"},  # the tour uses the package as a reader does
 }

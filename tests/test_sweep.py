@@ -31,7 +31,8 @@ from adjoint.transform.batch import batch
 from adjoint.transform.linearize import linearize
 from adjoint.transform.transpose import transpose
 
-HELD_TOGETHER = ("call", "custom")  # what they do is what their body or rule does
+# What they do is what their bodies or rule do; `require` stands beside results.
+HELD_TOGETHER = ("call", "custom", "require", "scan", "while_loop", "switch")
 SWEPT = sorted(
     n for n, p in op.registry.items() if p.kind != "structural" and n not in HELD_TOGETHER
 )

@@ -26,6 +26,8 @@ from .base.errors import AdjointError, DifferentiationError, GraphError, ShapeEr
 from .front import linalg, numpy, random, special
 from .front.custom import custom_derivative
 from .front.explain import explain
+from .front.structured import cond, fori_loop, scan, switch, while_loop
+from .front.structured import each as map
 
 __version__ = "0.1.0"
 __all__ = [
@@ -34,9 +36,11 @@ __all__ = [
     "GraphError",
     "ShapeError",
     "TracingError",
+    "cond",
     "custom_derivative",
     "derivative",
     "explain",
+    "fori_loop",
     "grad",
     "hessian",
     "hvp",
@@ -47,14 +51,18 @@ __all__ = [
     "jvp",
     "linalg",
     "linearize",
+    "map",
     "numpy",
     "random",
+    "scan",
     "special",
     "stop_gradient",
+    "switch",
     "testing",
     "value_and_grad",
     "vjp",
     "vmap",
+    "while_loop",
 ]
 
 

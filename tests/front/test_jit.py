@@ -331,13 +331,12 @@ def test_decorators_with_options_keep_the_name():
 # ---------------------------------------------------------------- errors and leaks
 
 
-def test_branches_on_values_are_refused_and_leave_no_state():
-    for question in (bool, int, float, lambda x: range(x), lambda x: [0.0][x]):
+def test_questions_without_an_answer_leave_no_state():
+    for question in (float, lambda x: range(x), lambda x: [0.0][x]):
         with pytest.raises(TypeError):
             ad.jit(lambda x, question=question: question(x) and x)(np.float64(1.0))
         assert clean()
-    with pytest.raises(ad.TracingError, match=r"np\.where"):
-        ad.jit(lambda x: x if x > 0 else -x)(1.0)
+    assert ad.jit(lambda x: x if x > 0 else -x)(-1.0) == 1.0
     assert ad.jit(lambda x: np.where(x > 0, x, -x))(-2.0) == 2.0
 
 

@@ -151,9 +151,12 @@ def test_refused_where_the_size_is_not_known():
     ):
         with pytest.raises(TypeError, match=f"under `vmap` {name}"):
             ad.vmap(f)(M)
-        if hasattr(ad, "jit"):
+        if name in ("np.unique", "np.setdiff1d"):  # of floats: no guard would compare them
             with pytest.raises(TypeError, match=f"under `jit` {name}"):
                 ad.jit(f)(V)
+        else:
+            for x in (V, -V):
+                np.testing.assert_array_equal(ad.jit(f)(x), f(x))
 
 
 def test_jit():

@@ -281,8 +281,7 @@ def test_rows_of_a_batch_share_what_one_shares(name: str) -> None:
     except ValueError as error:
         pytest.skip(f"NumPy refuses: {error}")
     if name == "trim_zeros":
-        with pytest.raises(ad.TracingError, match="the result's shape depends on it"):
-            ad.jit(run)(x[1])
+        np.testing.assert_allclose(ad.jit(run)(x[1]), wanted[1], rtol=1e-13)
         return
     np.testing.assert_allclose(ad.vmap(run)(x), wanted, rtol=1e-13)
     np.testing.assert_allclose(ad.jit(run)(x[1]), wanted[1], rtol=1e-13)

@@ -18,6 +18,7 @@ from ..graph.primitive import Primitive
 from ..ops.declare import in_front
 from ..transform.batch import apply_batched
 from .context import context
+from .operands import functions
 from .trace import Tensor, outlived
 from .writing import VIEWS, duplicate, from_inside, link
 
@@ -85,6 +86,8 @@ class BatchTensor(Tensor):
 
     def concrete(self, what: str) -> Any:
         inner = self.inner
+        if context.program is not None and isinstance(inner, Tensor) and self.size == 1:
+            return agreed(inner, what)
         rows = inner.concrete(what) if isinstance(inner, Tensor) else inner
         if isinstance(rows, Tensor) or np.ndim(rows) == 0:
             return rows
@@ -93,25 +96,46 @@ class BatchTensor(Tensor):
         truth = rows.astype(bool) if what == "bool()" else rows
         if (truth == truth[:1]).all():
             return truth[0]
-        counted = (
-            f"{int(truth.sum())} of {len(truth)} rows say True"
-            if what == "bool()"
-            else "the rows differ"
-        )
-        raise TracingError(
-            message(
-                f"under `vmap` {what} was asked of a value on which the rows disagree ({counted})",
-                expected="the same answer for all rows, or an operation that chooses row by row",
-                instead="`ad.numpy.take(a, i, axis=0)` for `a[i]`, or a Python loop over the rows"
-                if what == "an index"
-                else "`np.where(condition, a, b)` or a Python loop over the rows",
-                operation=what,
-            )
-        )
+        counted = f"{int(truth.sum())} of {len(truth)} rows say True"
+        raise disagreement(what, counted if what == "bool()" else "the rows differ")
+
+    def greatest(self) -> int:
+        """The greatest number of any row."""
+        inner = self.inner
+        return int(inner.max()) if type_of(inner).shape[0] else 0
 
     def shown(self) -> Any:
         inner = self.inner
         return inner.shown() if isinstance(inner, Tensor) else inner
+
+
+def agreed(rows: Any, what: str) -> Any:
+    """The answer of all rows while a program is recorded: its guard is that they agree."""
+    every = functions[np.all]
+    if what == "bool()":
+        if bool(every(rows != 0)):
+            return True
+        if bool(every(rows == 0)):
+            return False
+        raise disagreement(what, "some say True, some False")
+    first = rows.reshape(-1)[0]
+    if not bool(every(rows == first)):
+        raise disagreement(what, "the rows differ")
+    return first.concrete(what)
+
+
+def disagreement(what: str, counted: str) -> TracingError:
+    """The error for rows that answer a question differently."""
+    return TracingError(
+        message(
+            f"under `vmap` {what} was asked of a value on which the rows disagree ({counted})",
+            expected="the same answer for all rows, or an operation that chooses row by row",
+            instead="`ad.numpy.take(a, i, axis=0)` for `a[i]`, or a Python loop over the rows"
+            if what == "an index"
+            else "`np.where(condition, a, b)` or a Python loop over the rows",
+            operation=what,
+        )
+    )
 
 
 def in_order(x: Any) -> Any:

@@ -5,11 +5,16 @@ arguments with the shape and dtype of each array, float and complex number; othe
 bools, strings, None) belong to it by value.  Globals and closure cells named in the function's own
 code are compared by identity at each call; a change records again.  Calls that fit
 a program run natively (`runtime.entry`), all others come here.
+
+A function that asks for values (`if t > 0`, `while`, `int(t)`) has several programs for one
+signature: a program is right where its questions have the answers of its example (`guards`).
+Another answer leads to the program that has it, or to a new one.
 """
 
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial, update_wrapper
 from threading import Lock
@@ -21,20 +26,23 @@ import numpy as np
 
 from ..base import tree
 from ..base.dtypes import type_of
-from ..base.errors import PACKAGE, message
+from ..base.errors import PACKAGE, describe, message
 from ..graph import op
 from ..graph.op import Traced
+from ..ops.control import Departed
 from ..optimize.pipeline import optimize
 from ..runtime.entry import Entry, make_entry
 from .arguments import fresh, name_of
 from .context import context, fingerprint, has_content, recording_level
+from .guards import Guard, Inside
 from .operands import numeric
 from .overlay import overlay
 from .program import Program, record_program, written
 from .record import make_record
 from .trace import is_alive, settled
 
-LIMIT = 256  # programs kept for one function; the oldest goes first
+LIMIT = 256  # signatures kept for one function; the oldest goes first
+WAYS = 64  # programs of one signature, for calls that answer its questions in different ways
 
 
 class Jitted(Entry):
@@ -71,12 +79,19 @@ class Compiled:
         self.function = function
         self.static_argnums = tuple(static_argnums)
         self.static_argnames = tuple(static_argnames)
-        self.programs: dict[Any, tuple[list, Program]] = {}
+        self.programs: dict[Any, tuple[list, list[Program]]] = {}
         self.lock = Lock()
+        self.is_warned = False
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         leaves, key, rebuild = self.signature(args, kwargs)
-        program = self.program(leaves, key, rebuild)
+        is_inside = any(isinstance(x, Traced) for x in leaves)
+        try:
+            program = self.program(leaves, key, rebuild, is_inside)
+        except Inside:
+            program = None
+        if program is None:
+            return self.function(*args, **kwargs)
         inputs = program.inputs(leaves)
         if any(isinstance(x, Traced) for x in inputs):
             found = program.results(self.run_traced(program, inputs))
@@ -84,8 +99,10 @@ class Compiled:
             try:
                 with np.errstate(all="ignore"):
                     found = program.results(program.run(inputs))
-            except IndexError:
-                self.function(*args, **kwargs)  # raises it where the user indexes
+            except (IndexError, Departed):
+                result = self.function(*args, **kwargs)  # raises it where the user indexes
+                if program.guards:  # a question was answered within rounding
+                    return result
                 raise
             if not program.is_recorded:
                 self.record(program, args, kwargs)
@@ -175,21 +192,29 @@ class Compiled:
             )
         )
 
-    def program(self, leaves: Sequence[Any], key: Any, rebuild: Callable) -> Program:
-        """The program of a signature, recorded where there is none or where what the function names
-        has changed."""
+    def program(
+        self, leaves: Sequence[Any], key: Any, rebuild: Callable, is_inside: bool = False
+    ) -> Program | None:
+        """The program of a signature that has the answers of this call, recorded where there is
+        none or where what the function names has changed.
+
+        None where the function is to run as it is: its answers are too many, or it has questions
+        and runs inside another transform.
+        """
         names = [value for *_, value in named(self.function)]
-        found = self.programs.get(key)
-        if found is not None and unchanged(found[0], names) and found[1].is_usable(is_alive):
-            return found[1]
-
-        def run(inputs: list[Any]) -> tuple[list[Any], Any]:
-            args, kwargs = rebuild(inputs)
-            with overlay(self.function):
-                return tree.flatten(self.function(*args, **kwargs))
-
-        known = [(x, fingerprint(x)) for x in names]
-        program = record_program(run, leaves, name_of(self.function), optimize)
+        known, ways = self.programs.get(key, ([], []))
+        if not ways or not unchanged(known, names) or not all(w.is_usable(is_alive) for w in ways):
+            known, ways = [(x, fingerprint(x)) for x in names], []
+        if ways:
+            if is_inside and ways[0].guards:
+                return None
+            found = chosen(ways, leaves)
+            if found is not None:
+                return found
+            if len(ways) >= WAYS:
+                self.warn(ways)
+                return None
+        program = record_program(self.run(rebuild), leaves, name_of(self.function), optimize)
         for value, content in known:
             if not has_content(value, content):
                 raise written(value)
@@ -197,8 +222,41 @@ class Compiled:
             self.programs.pop(key, None)
             while len(self.programs) >= LIMIT:
                 self.programs.pop(next(iter(self.programs)))
-            self.programs[key] = known, program
+            self.programs[key] = known, [program, *ways]
         return program
+
+    def run(self, rebuild: Callable) -> Callable[[list[Any]], tuple[list[Any], Any]]:
+        """The function of a list of varying leaves, as it is recorded."""
+
+        def run(inputs: list[Any]) -> tuple[list[Any], Any]:
+            args, kwargs = rebuild(inputs)
+            with overlay(self.function):
+                return tree.flatten(self.function(*args, **kwargs))
+
+        return run
+
+    def ways(self, args: tuple, kwargs: dict[str, Any]) -> int:
+        """How many programs there are for arguments like these."""
+        return len(self.programs.get(self.signature(args, kwargs)[1], ([], []))[1])
+
+    def warn(self, ways: Sequence[Program]) -> None:
+        """Say once that the function is not compiled for all of its calls."""
+        if self.is_warned:
+            return
+        self.is_warned = True
+        guard = parting(ways)
+        warnings.warn(
+            message(
+                f"jit({name_of(self.function)}) has been recorded for {len(ways)} ways through "
+                f"its branches, and calls that go other ways run uncompiled; they part at "
+                f"{describe(guard.position)}",
+                expected="branches and loops that go few ways",
+                instead="`np.where(condition, a, b)` for a branch, a fixed number of steps for a "
+                "loop; or leave out `jit`",
+                operation="jit",
+            ),
+            stacklevel=4,
+        )
 
     def run_traced(self, program: Program, inputs: list[Any]) -> list[Any]:
         """Inside another transform: one `call` in a program that is being recorded, the operations
@@ -210,10 +268,47 @@ class Compiled:
     def lower(self, *args: Any, **kwargs: Any) -> Program:
         """The program for these arguments, without running it."""
         leaves, key, rebuild = self.signature(args, kwargs)
-        return self.program(leaves, key, rebuild)
+        found = self.program(leaves, key, rebuild)
+        if found is None:
+            raise ValueError(f"jit({name_of(self.function)}) is not compiled for this call")
+        return found
 
     def __repr__(self) -> str:
-        return f"<jit of {name_of(self.function)}, {len(self.programs)} programs>"
+        count = sum(len(ways) for _, ways in self.programs.values())
+        return f"<jit of {name_of(self.function)}, {count} programs>"
+
+
+def chosen(ways: Sequence[Program], leaves: Sequence[Any]) -> Program | None:
+    """The program with the answers that these arguments give, or None."""
+    way, seen = ways[0], 0
+    while way.guards:
+        departure = way.departure(way.inputs(leaves))
+        if departure is None:
+            return way
+        count, answer = departure
+        others = [
+            w
+            for w in ways
+            if len(w.guards) > count and w.guards[count].answered(answer) and w.follows(way, count)
+        ]
+        seen += 1
+        if not others or seen > len(ways):
+            return None
+        way = others[0]
+    return way
+
+
+def parting(ways: Sequence[Program]) -> Guard:
+    """The question at which most programs part."""
+    places: dict[Any, set] = {}
+    guards: dict[Any, Guard] = {}
+    for way in ways:
+        for guard in way.guards:
+            answer = guard.answer.tobytes() if guard.kind == "array" else guard.answer
+            places.setdefault(guard.position, set()).add(answer)
+            guards[guard.position] = guard
+    most = max(places, key=lambda position: len(places[position]))
+    return guards[most]
 
 
 class Static:

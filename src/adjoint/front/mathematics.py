@@ -79,7 +79,7 @@ def whole(what: str) -> Callable:
     """A function that gives an integer, which is locally constant."""
 
     def call(x: Any) -> int:
-        return int(getattr(np, what)(x.concrete(f"math.{what}()")))
+        return int(getattr(np, what)(x))
 
     return call
 

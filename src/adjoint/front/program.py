@@ -2,7 +2,7 @@
 
 Enters: a function and example arguments.  Leaves: a `Program`: a simplified `Function` and the
 arrays it captured, which it reads at every call.  While it is recorded every operation on its
-values becomes a node; a question that would fix a branch is refused.
+values becomes a node, and a question that fixes a branch a guard (`guards`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..base.dtypes import readable, type_of
-from ..base.errors import GraphError, TracingError, message
+from ..base.errors import GraphError, TracingError, message, user_position
 from ..codegen.targets import host
 from ..graph import op
 from ..graph.function import Function, close
@@ -31,6 +31,7 @@ from .context import (
     recording_level,
     recording_program,
 )
+from .guards import KINDS, Again, Guard, Inside, plain, required
 from .operands import is_stand_in
 from .trace import RecordingTensor, formed, plain_value, settled
 from .writing import copies
@@ -56,9 +57,14 @@ class Captured:
 class Recording:
     """The program that is being recorded: its inputs, and the arrays met on the way."""
 
-    def __init__(self) -> None:
+    def __init__(self, is_concrete: bool = False, is_inside: bool = False, body: str = "") -> None:
         self.level = recording_level()
         self.since = next_serial()
+        self.is_concrete = is_concrete  # every example is computed
+        self.is_inside = is_inside  # the arguments are traced by another transform
+        self.body = body  # the loop or branch whose body it is: nothing is known in it
+        self.is_lost = False  # a question was asked that had no answer
+        self.guards: dict[tuple[Node, str], Guard] = {}
         self.captured: dict[int, Captured] = {}
         self.unknown: set[Node] = set()  # nodes whose example was not computed
         self.follows: Node | None = None  # the operation whose derivative is being recorded
@@ -67,6 +73,8 @@ class Recording:
     def is_unknown(self, inputs: Sequence[Any], values: Sequence[Any]) -> bool:
         """Whether an operation is recorded without computing its example: an input is large, or was
         not computed itself."""
+        if self.is_concrete:
+            return False
         for x, value in zip(inputs, values, strict=True):
             if type(value) is np.ndarray and value.size > COSTLY:
                 return True
@@ -77,7 +85,10 @@ class Recording:
     def input(self, value: Any) -> RecordingTensor:
         """An input with an example value."""
         example = plain_value(value)
-        return RecordingTensor(input_node(type_of(value)), example, self.level, self)
+        node = input_node(type_of(value))
+        if self.body:
+            self.unknown.add(node)
+        return RecordingTensor(node, example, self.level, self)
 
     def number(self, value: Any) -> Any:
         """A plain number as part of the program, so that what is computed with it is recorded, and
@@ -158,21 +169,25 @@ class Recording:
         """Whether a node belongs to this program (and is not of an outer trace)."""
         return node.serial >= self.since
 
-    def refusal(self, tensor: Any, what: str) -> TracingError:
-        """The error for a question that would fix a branch."""
-        return TracingError(
-            message(
-                f"under `jit` {what} was asked of a value that is known only when the program runs "
-                f"({readable(tensor)})",
-                expected="a branch on shapes, dtypes or Python values, or an operation that "
-                "chooses by value",
-                instead="`ad.numpy.take(a, i, axis=0)` for `a[i]`, or leave out `jit`"
-                if what == "an index"
-                else "`np.where(condition, a, b)`, or leave out `jit` (uncompiled functions may "
-                "branch on values)",
-                operation=what,
-            )
-        )
+    def answer(self, tensor: RecordingTensor, what: str) -> Any:
+        """The example's answer to a question, which becomes a guard.  Raises `Again` where the
+        example was not computed, `Inside` where it depends on another transform's values."""
+        kind, value = KINDS.get(what, "array"), plain_value(tensor.value)
+        if what == "an index" and tensor.dtype.kind not in "iu":
+            return value
+        answer = plain(kind, value)  # the errors of what has no answer
+        captured = [x.value for x in self.captured.values()]
+        if self.body:
+            raise unknown(tensor, what, self.body)
+        if self.is_inside or any(isinstance(x, op.Traced) for x in captured):
+            raise Inside
+        if tensor.node in self.unknown:
+            self.is_lost = True
+            raise Again
+        key = tensor.node, kind
+        if key not in self.guards:
+            self.guards[key] = Guard(tensor.node, kind, answer, user_position(2))
+        return answer
 
 
 class Program:
@@ -185,11 +200,13 @@ class Program:
     """
 
     __slots__ = (
+        "asked",
         "callbacks",
         "captured",
         "executable",
         "fixed",
         "function",
+        "guards",
         "is_recorded",
         "scalars",
         "structure",
@@ -202,12 +219,16 @@ class Program:
         structure: Any,
         fixed: dict[int, Any] | None = None,
         scalars: Sequence[bool] = (),
+        guards: Sequence[Guard] = (),
+        asked: Function | None = None,
     ) -> None:
         self.function = function
         self.captured = tuple(captured)
         self.structure = structure
         self.fixed = fixed or {}  # results that are no numbers, by place
         self.scalars = scalars  # which outputs were numbers, not arrays without axes
+        self.guards = tuple(guards)  # if any, the last output is whether they hold
+        self.asked = asked  # what answers them
         self.executable: Executable | None = None
         self.is_recorded = False  # whether the native entry has been told of it
         self.callbacks: dict[str, Any] = {}  # C functions by signature
@@ -237,6 +258,8 @@ class Program:
 
     def whole(self) -> Native:
         """The machine code of the whole program; `ValueError` where NumPy does a part."""
+        if self.guards:
+            raise ValueError(f"its branches depend on values: {self.guards[0]}")
         native = self.made().whole
         if native is None:
             parts = [
@@ -324,12 +347,17 @@ class Program:
 
     def results(self, outputs: Sequence[Any]) -> list[Any]:
         """All results: the graph's outputs, and between them those that are no numbers."""
-        found = list(outputs)
+        found = self.results_of(outputs)
         for k, is_scalar in enumerate(self.scalars):
             found[k] = formed(found[k], not is_scalar)
         for k in sorted(self.fixed):
             found.insert(k, self.fixed[k])
         return found
+
+    def results_of(self, outputs: Any) -> list[Any]:
+        """What of a function's or a call's outputs is a result."""
+        found = list(getattr(outputs, "outputs", outputs))
+        return found[:-1] if self.guards else found
 
     def is_usable(self, is_alive: Callable[[Any], bool]) -> bool:
         """Whether the traced values that it captured belong to a trace that is still running."""
@@ -339,6 +367,42 @@ class Program:
         """All inputs of the graph: the given leaves, then what was captured."""
         return [*leaves, *self.captured]
 
+    def departure(self, inputs: Sequence[Any]) -> tuple[int, Any] | None:
+        """The first guard that does not hold for these inputs, and its answer; None if all do.
+        What comes after it is not computed: it might fail."""
+        if self.asked is None:
+            return None
+        waiting: dict[Node, list[int]] = {}
+        for k, node in enumerate(self.asked.outputs):
+            waiting.setdefault(node, []).append(k)
+        known: dict[Node, Any] = {}
+        answers: dict[int, Any] = {}
+        checked = 0
+        given = dict(zip(self.asked.inputs, inputs, strict=True))
+        with np.errstate(all="ignore"):
+            for node in self.asked.order:
+                if node in given:
+                    known[node] = given[node]
+                elif node.primitive.name == "constant":
+                    known[node] = node.parameters["value"]
+                else:
+                    values = tuple([known[x] for x in node.inputs])
+                    known[node] = op.apply(node.primitive, values, node.parameters)
+                answers.update(dict.fromkeys(waiting.get(node, ()), known[node]))
+                while checked in answers:
+                    guard = self.guards[checked]
+                    if not guard.answered(answers[checked]):
+                        return checked, plain(guard.kind, answers[checked])
+                    checked += 1
+        return None
+
+    def follows(self, other: Program, count: int) -> bool:
+        """Whether the first so many guards have the answers of another program's."""
+        if len(self.guards) < count or len(other.guards) < count:
+            return False
+        pairs = zip(self.guards[:count], other.guards[:count], strict=True)
+        return all(a.kind == b.kind and a.answered(b.answer) for a, b in pairs)
+
 
 def record_program(
     function: Callable[[list[Any]], tuple[list[Any], Any]],
@@ -346,8 +410,30 @@ def record_program(
     name: str,
     optimize: Callable[[Function], Function],
 ) -> Program:
-    """Record a function of a list of leaves that gives (output leaves, structure)."""
-    recording = Recording()
+    """Record a function of a list of leaves that gives (output leaves, structure).
+
+    Raises `Inside` where it asks for values inside another transform.
+    """
+    is_inside = any(isinstance(x, op.Traced) for x in leaves)
+    recording = Recording(is_inside=is_inside)
+    try:
+        found = recorded(function, leaves, name, optimize, recording)
+        if not recording.is_lost:
+            return found
+    except BaseException:
+        if not recording.is_lost:
+            raise
+    return recorded(function, leaves, name, optimize, Recording(is_concrete=True))
+
+
+def recorded(
+    function: Callable[[list[Any]], tuple[list[Any], Any]],
+    leaves: Sequence[Any],
+    name: str,
+    optimize: Callable[[Function], Function],
+    recording: Recording,
+) -> Program:
+    """Record it once."""
     try:
         with making_program(), recording_program(recording):
             inputs = [recording.input(x) for x in leaves]
@@ -358,6 +444,9 @@ def record_program(
     numbers = [x for k, x in enumerate(outputs) if k not in fixed]
     scalars = [not isinstance(plain_value(x), np.ndarray) for x in numbers]
     results = [recording.node_of(x) for x in numbers]
+    guards = list(recording.guards.values())
+    if guards:
+        results += [required(guards), *[guard.asked() for guard in guards]]
     closed, captured = close([x.node for x in inputs], results, name, recording.since)
     count = len(inputs)
     del inputs, outputs, results, numbers
@@ -369,7 +458,14 @@ def record_program(
     if constants:
         closed = substitute(closed, {count + k: x for k, x in constants.items()})
     kept = [x for k, x in enumerate(found) if k not in constants]
-    return Program(optimize(closed), kept, structure, fixed, scalars)
+    if not guards:
+        return Program(optimize(closed), kept, structure, fixed, scalars)
+    guards = [guard._replace(node=None) for guard in guards]  # it would hold the whole trace
+    program, asked = (
+        close(closed.inputs, some, name)[0]
+        for some in (closed.outputs[: -len(guards)], closed.outputs[-len(guards) :])
+    )
+    return Program(optimize(program), kept, structure, fixed, scalars, guards, asked)
 
 
 BAKED = 1 << 16  # elements up to which an array that the function made is part of the program
@@ -394,6 +490,22 @@ def is_uniform(value: np.ndarray) -> bool:
     if first.tobytes() != last.tobytes() or not bool((value == first).all()):
         return False
     return value.dtype.kind != "f" or bool(first) or not bool(np.signbit(value).any())
+
+
+def unknown(tensor: Any, what: str, body: str) -> TracingError:
+    """The error for a question inside the body of a loop or branch."""
+    return TracingError(
+        message(
+            f"inside the body of `{body}` {what} was asked of a value that is not known there "
+            f"({readable(tensor)}): the body is recorded once, for all steps",
+            expected="operations on the value",
+            instead="`ad.numpy.take(a, i, axis=0)` for `a[i]`"
+            if what == "an index"
+            else "`np.where(condition, a, b)` or `ad.cond` for a branch, `ad.while_loop` for a "
+            "loop, `np.where(mask, a, 0.0)` for `a[mask]`",
+            operation=what,
+        )
+    )
 
 
 def is_number(x: Any) -> bool:

@@ -22,6 +22,9 @@ from .program import Program
 WORTH_RELEASING = 20_000  # additions from which other threads may run meanwhile
 
 
+SPARE = np.zeros(1, np.int64)  # where programs write what nobody reads
+
+
 class Unfit(Exception):
     """A call that the native entry cannot follow."""
 
@@ -52,14 +55,18 @@ def make_record(
             if type(x) is not np.ndarray:
                 return None
             watched.append(Captured(x, next(slots)))
+        slots_of_call = native.slots.copy()
+        if program.guards:  # the last output says no more than whether the call fails
+            spare = len(native.step.inputs) + len(native.step.outputs) - 1
+            slots_of_call[spare] = SPARE.ctypes.data
         return Record(
             arguments=arguments,
             keywords=keywords,
             watched=watched,
             result=result_of(program, native),
             program=native.code.address,
-            template=native.slots.tobytes(),
-            recover=recover,
+            template=slots_of_call.tobytes(),
+            recover=None if program.guards else recover,  # others may have the call's answers
             token=None,
             workspace_slot=native.workspace_slot if native.workspace else None,
             workspace_bytes=native.workspace,
@@ -102,7 +109,7 @@ def result_of(program: Program, native: Native) -> Any:
     """The description of a program's result."""
     first = len(native.step.inputs)
     leaves: list[Any] = []
-    for k, node in enumerate(program.function.outputs):
+    for k, node in enumerate(program.results_of(program.function)):
         is_number = program.scalars[k] if program.scalars else not node.shape
         if node.shape or not is_number:
             leaves.append(Array(node.dtype, node.shape, first + k))

@@ -133,6 +133,8 @@ class Tensor(Traced):
     def __array__(self, *args: Any, **kwargs: Any) -> Any:
         if type(self) is RecordingTensor and self.is_over():
             return np.asarray(self.value)
+        if type(self) is RecordingTensor and self.dtype.kind in "biu":  # a guard under `jit`
+            return np.asarray(self.concrete("an array of places"))
         if caller := scipy_caller():
             raise refused_by_scipy(caller, type_of(self))
         raise TracingError(
@@ -173,12 +175,18 @@ class Tensor(Traced):
         return complex(self.number("complex"))
 
     def item(self, *args: Any) -> Any:
-        """Refused in a trace: a number taken out of it has no derivative."""
-        return np.asarray(self.number("item")).item(*args)
+        """As `ndarray.item`, the number traced."""
+        if not args and self.size != 1:
+            raise ValueError("can only convert an array of size 1 to a Python scalar")
+        place = args[0] if len(args) == 1 and isinstance(args[0], tuple) else args
+        if len(place) == 1 and len(self.shape) != 1:
+            place = np.unravel_index(operator.index(place[0]) % self.size, self.shape)
+        found = self[place] if place else op.reshape(self, shape=()) if self.shape else self
+        return op.python_scalar(found)
 
     def tolist(self) -> Any:
-        """Refused in a trace: numbers taken out of it have no derivative."""
-        return np.asarray(self.number("tolist")).tolist()
+        """As `ndarray.tolist`, the numbers traced."""
+        return [x.tolist() for x in self] if self.shape else op.python_scalar(self)
 
     def number(self, asked: str) -> Any:
         """The plain value, once the trace has ended; before that its derivative would be lost."""
@@ -188,13 +196,8 @@ class Tensor(Traced):
 
     def no_number(self, asked: str) -> TracingError:
         """The error for a number that was asked for and would lose its derivative."""
-        if asked in ("item", "tolist"):
-            expected, instead = "the value itself, traced", f"the same without `.{asked}()`"
-        else:
-            expected = (
-                f"NumPy's functions: `{asked}()` and Python's `math` module take numbers only"
-            )
-            instead = f"`np.sin(x)` for `math.sin(x)`; `x` for `{asked}(x)`"
+        expected = f"NumPy's functions: `{asked}()` and Python's `math` module take numbers only"
+        instead = f"`np.sin(x)` for `math.sin(x)`; `x` for `{asked}(x)`"
         return TracingError(
             message(
                 f"a traced value ({readable(self)}) was asked for a plain number, and would lose "
@@ -519,7 +522,7 @@ class RecordingTensor(Tensor):
 
     def concrete(self, what: str) -> Any:
         if self.program is not None and not self.is_over():
-            raise self.program.refusal(self, what)
+            return self.program.answer(self, what)
         value = self.value
         return value.concrete(what) if isinstance(value, Tensor) else value
 

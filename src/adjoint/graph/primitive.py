@@ -102,6 +102,7 @@ class Structural:
 
     reason: str
     reads_inputs: bool = False
+    reads_output: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -254,7 +255,8 @@ def reads(form: Derivative, count: int) -> tuple[int, ...]:
     if isinstance(form, Jvp):
         return (everything | (1 << count if form.reads_output else 0),) * count
     if isinstance(form, Structural):
-        return (everything if form.reads_inputs else 0,) * count
+        read = everything if form.reads_inputs else 0
+        return (read | (1 << count if form.reads_output else 0),) * count
     return (0,) * count
 
 

@@ -1,5 +1,5 @@
-"""Control: `call`, a closed graph used as one operation, and `custom`, a function with a derivative
-of the user's own.
+"""Control: `call`, a closed graph used as one operation, `custom`, a function with a derivative of
+the user's own, and `require`, which ends a program that does not fit its call.
 
 The derivative, transpose and batching of a call are those of its body, applied by the walks of
 `transform/`; those of a custom function are the methods of its rule (`front.custom`).
@@ -8,6 +8,8 @@ The derivative, transpose and batching of a call are those of its body, applied 
 from __future__ import annotations
 
 from typing import Any
+
+import numpy as np
 
 from ..base.dtypes import Type, type_of
 from ..graph.function import Function
@@ -42,6 +44,21 @@ def no_cases(rng: Any) -> list[Case]:
     return []
 
 
+class Departed(Exception):
+    """A program's guards do not hold: it was made for calls that go another way."""
+
+
+def run_require(holds: Any) -> np.int64:
+    """0, where the guards hold."""
+    if not holds:
+        raise Departed
+    return np.int64(0)
+
+
+def required_type(holds: Any) -> Type:
+    return Type((), np.dtype(np.int64))
+
+
 call = Primitive(
     name="call",
     kind="control",
@@ -66,4 +83,17 @@ custom = Primitive(
     cases=no_cases,
     reference=run_custom,
     documentation="A function with a derivative of the user's own.",
+)
+
+require = Primitive(
+    name="require",
+    kind="control",
+    evaluate=run_require,
+    infer=required_type,
+    derivative=Structural("none: it stands beside the results of a program", reads_inputs=False),
+    batch=handled_by_the_walk,
+    code=Body("require"),
+    cases=no_cases,
+    reference=run_require,
+    documentation="0 where the operand is True; otherwise the program does not fit the call.",
 )

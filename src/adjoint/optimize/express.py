@@ -465,6 +465,14 @@ def by_comparison(
     return graph.map("select", [hit, spread, nothing], values.dtype)
 
 
+@handler("require")
+def require(graph: Expressions, node: Node, inputs: Sequence[Expression]) -> Expression:
+    """A place that is out of range where the guards do not hold: the program then fails."""
+    zero, one = graph.constant(0, INDEX), graph.constant(1, INDEX)
+    wrong = graph.map("select", [convert(graph, inputs[0], bool), zero, one], INDEX)
+    return graph.make("place", (wrong,), 1, (), INDEX)
+
+
 # --------------------------------------------------------------------------------------- reductions
 
 

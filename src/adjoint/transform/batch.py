@@ -7,7 +7,7 @@ once (for most kinds that follows from the kind); `vmap` is nothing but that.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..base.dtypes import Type, type_of
@@ -15,6 +15,9 @@ from ..graph import op
 from ..graph.function import Function, close
 from ..graph.node import Node, input_node
 from ..graph.primitive import Primitive
+
+# How an operation with bodies is batched: `(size, inputs, batched, parameters) -> outputs`.
+BATCHED: dict[str, Callable[..., Any]] = {}
 
 
 def apply_batched(
@@ -26,8 +29,8 @@ def apply_batched(
 ) -> Any:
     """The primitive applied to a whole batch; without a batched input it is applied once, and the
     result is not batched."""
-    if primitive.name == "call":
-        return batch_call(size, inputs, batched, parameters)
+    if primitive.name in BATCHED:
+        return BATCHED[primitive.name](size, inputs, batched, parameters)
     if primitive.name == "custom":
         return op.apply(
             primitive, tuple(inputs), {"rule": parameters["rule"].batched(size, batched)}
@@ -64,6 +67,9 @@ def batch_call(
     """A call inside a batch: the body is batched, every output made a batch."""
     outputs, flags = walk_batched(parameters["function"], size, inputs, batched)
     return tuple(x if flag else in_front(x, size) for x, flag in zip(outputs, flags, strict=True))
+
+
+BATCHED["call"] = batch_call
 
 
 def in_front(value: Any, size: int) -> Any:

@@ -50,7 +50,9 @@ def kept_values(
             return value
         if type(value) is tuple:  # the outputs of an operation with several
             return tuple(
-                handle(item(x, i), part) if type_of(part).dtype.kind in "fc" else part
+                handle(item(x, i), part)
+                if follow is not None or type_of(part).dtype.kind in "fc"
+                else part
                 for i, part in enumerate(value)
             )
         return handle(x, value)

@@ -131,10 +131,6 @@ class Recorded:
         begin = clock()
         self.graph: Function
 
-        def run(inputs: list[Any]) -> tuple[list[Any], Any]:
-            given, named_ones = rebuild(inputs)
-            return tree.flatten(compiled.function(*given, **named_ones))
-
         def optimized(closed: Function) -> Function:
             nonlocal begin
             self.graph = closed
@@ -148,7 +144,8 @@ class Recorded:
             self.stages.append(Stage("optimize", now - begin, result))
             return found
 
-        self.program = record_program(run, leaves, name_of(compiled.function), optimized)
+        name = name_of(compiled.function)
+        self.program = record_program(compiled.run(rebuild), leaves, name, optimized)
         self.function = self.program.function
         begin = clock()
         self.steps, self.is_whole = cut(self.function)
@@ -248,7 +245,9 @@ def account(entry: Any, recorded: Recorded, args: tuple, kwargs: dict[str, Any])
             f"{name}: {plain_type(node)}"
             for name, node in zip(recorded.names, recorded.function.inputs, strict=True)
         ]),
-        results=tuple([plain_type(node) for node in recorded.function.outputs]),
+        results=tuple([plain_type(x) for x in recorded.program.results_of(recorded.function)]),
+        branches=tuple(map(str, recorded.program.guards)),
+        ways=entry.fallback.__self__.ways(args, kwargs),
         stages=[*recorded.stages, *stage_reports(segments)],
         found=worst(found),
         kernels=[k for some in kernels for k in some],

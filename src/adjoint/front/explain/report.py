@@ -17,6 +17,7 @@ from .kernels import KINDS, Kept, Kernel
 
 WIDTH = 100
 MOST_KERNELS = 24  # that the text shows
+MOST_BRANCHES = 8  # different ones that the text lists
 MOST_ARRAYS = 12  # of those kept in memory, that the text lists
 FOUND = {
     "memory": "The machine code was there already, in this process",
@@ -62,6 +63,9 @@ class Explanation:
     Attributes:
         name: the function's.
         arguments, results: their types.
+        branches: the questions that this call's way through the function answers, with the answers
+            and the user's lines; another answer leads to another program.
+        ways: how many programs were made for arguments of these types.
         stages: each stage on the way to machine code, its seconds, and what came out of it.
         found: where a first call would have found the machine code: "memory", "disk", "nowhere".
         kernels: the outermost loop nests and routines of all native segments, and the NumPy steps,
@@ -86,6 +90,8 @@ class Explanation:
     name: str
     arguments: tuple[str, ...]
     results: tuple[str, ...]
+    branches: tuple[str, ...]
+    ways: int
     stages: list[Stage]
     found: str
     kernels: list[Kernel]
@@ -114,8 +120,9 @@ class Explanation:
         return found
 
     def __str__(self) -> str:
-        return "\n".join([*self.head(), *self.stage_lines(), *self.kernel_lines(),
-                          *self.fusion_lines(), *self.rest_lines()])  # fmt: skip
+        parts = [self.head(), self.branch_lines(), self.stage_lines(), self.kernel_lines()]
+        parts += [self.fusion_lines(), self.rest_lines()]
+        return "\n".join([line for part in parts for line in part])
 
     __repr__ = __str__
 
@@ -206,6 +213,20 @@ class Explanation:
             if len(some) > MOST_ARRAYS:
                 lines.append(f"    and {len(some) - MOST_ARRAYS} smaller ones")
         lines.append(f"  Workspace of a call: {size(self.workspace_bytes)}")
+        return lines
+
+    def branch_lines(self) -> list[str]:
+        if not self.branches:
+            return []
+        different = dict.fromkeys(self.branches)
+        lines = ["", f"Branches: {len(self.branches)} questions were asked of values"]
+        for one in list(different)[:MOST_BRANCHES]:
+            times = self.branches.count(one)
+            lines.append(cut(f"  {one}" + (f" ({times} times)" if times > 1 else "")))
+        if len(different) > MOST_BRANCHES:
+            lines.append(f"  and {len(different) - MOST_BRANCHES} others")
+        programs = "1 program" if self.ways == 1 else f"{self.ways} programs"
+        lines.append(f"  {programs} so far for arguments of these types")
         return lines
 
     def rest_lines(self) -> list[str]:

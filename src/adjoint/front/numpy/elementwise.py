@@ -28,17 +28,23 @@ NoValue = np._NoValue  # type: ignore[attr-defined]
 
 
 def known(x: Any, what: str) -> np.ndarray:
-    """The plain value where it is known when the function is traced; `what` names the asker."""
+    """The plain value where it is known when the function is traced; `what` names the asker.  Under
+    `jit` integers and truth values are, and become part of the program: a guard."""
     while isinstance(x, Tensor):
         running = "jit" if context.program is not None else "vmap"
-        if running == "vmap" and isinstance(x, RecordingTensor):
-            x = x.value
-            continue
+        if isinstance(x, RecordingTensor):
+            if running == "vmap":
+                x = x.value
+                continue
+            if x.dtype.kind in "biu" or x.is_over():
+                return np.asarray(x.concrete(what))
         raise TracingError(
             message(
                 f"under `{running}` {what} was asked of a traced value ({type_of(x)}), and the "
                 "answer decides the size of an array",
-                expected="a value that is known when the function is traced",
+                expected="truth values or integers"
+                if running == "jit" and x.dtype.kind in "fc"
+                else "a value that is known when the function is traced",
                 instead="`np.where(mask, x, 0.0)`, `np.sum(mask)` and other operations that keep "
                 f"the shape, or {what} outside `{running}`",
                 operation=what,
@@ -47,8 +53,13 @@ def known(x: Any, what: str) -> np.ndarray:
     return np.asarray(x)
 
 
+def places_of(x: Any, what: str) -> np.ndarray:
+    """Where a value is not zero, as a plain mask."""
+    return known(x if type_of(x).dtype.kind in "biu" else still(x) != 0, what)
+
+
 def is_known(x: Any) -> bool:
-    """Whether `known` would answer."""
+    """Whether `known` would answer, and no guard be needed."""
     while isinstance(x, RecordingTensor) and context.program is None:
         x = x.value
     return not isinstance(x, Tensor)
@@ -67,7 +78,7 @@ def astype(x: Any, dtype: Any, *args: Any, **kwargs: Any) -> Any:
         return x
     if t.dtype.kind == "c" and is_inexact(dtype) and dtype.kind != "c":
         x = op.real(x)
-    return op.convert(x, dtype=dtype)
+    return op.convert(x if is_inexact(dtype) else still(x), dtype=dtype)
 
 
 functions["astype"] = astype

@@ -20,6 +20,7 @@ from ...base.errors import TracingError, message
 from ...graph import op
 from ...graph.op import Traced
 from ..operands import functions
+from ..trace import RecordingTensor
 from .register import array_like, has_traced
 
 ZERO = np.zeros((), bool)
@@ -160,7 +161,9 @@ def expand(shape: tuple[int, ...], key: Any, entries: tuple) -> list[Any]:
         if isinstance(entry, (np.ndarray, Traced)):
             t = type_of(entry)
             if t.dtype.kind == "b":
-                if isinstance(entry, Traced):
+                if isinstance(entry, RecordingTensor):
+                    entry = np.asarray(entry.concrete("a[mask]"))
+                elif isinstance(entry, Traced):
                     raise unknown_places()
                 consumed += t.ndim
             elif t.dtype.kind in "iu":

@@ -18,7 +18,9 @@ from ...base.errors import TracingError, message
 from ...graph import op
 from ...graph.op import Traced
 from ..operands import functions
+from ..trace import RecordingTensor
 from ..writing import viewed
+from .elementwise import known
 from .layout import (
     broadcast_to,
     gathered,
@@ -147,6 +149,8 @@ def tile(A: Any, reps: Any) -> Any:
 
 def static(value: Any, name: str, operation: str) -> Any:
     """An argument that must be known when the function is traced."""
+    if isinstance(value, RecordingTensor) and (value.dtype.kind in "biu" or value.is_over()):
+        return known(value, operation)
     if isinstance(value, Traced):
         raise TracingError(
             message(
@@ -303,7 +307,7 @@ def insert(arr: Any, obj: Any, values: Any, axis: Any = None) -> Any:
     rank = len(t.shape)
     axis = one_axis(axis, rank)
     n = t.shape[axis]
-    static(obj, "obj", "np.insert")
+    obj = static(obj, "obj", "np.insert")
     index = np.arange(*obj.indices(n)) if isinstance(obj, slice) else np.asarray(obj)
     if index.dtype == bool:
         index = np.flatnonzero(index)

@@ -17,7 +17,7 @@ from ...base.dtypes import type_of
 from ...base.errors import TracingError, message
 from ...graph import op
 from ...ops.index import take_along
-from .elementwise import astype, is_known, known, still
+from .elementwise import astype, is_known, known, places_of, still
 from .register import array_like, implements, one_axis, refuse_options
 
 # ------------------------------------------------------------------------------------------ sorting
@@ -127,22 +127,22 @@ def digitize(x: Any, bins: Any, right: bool = False) -> Any:
 
 @implements(np.nonzero)
 def nonzero(a: Any) -> tuple:
-    return np.nonzero(known(a, "np.nonzero"))
+    return np.nonzero(places_of(array_like(a), "np.nonzero"))
 
 
 @implements(np.flatnonzero)
 def flatnonzero(a: Any) -> Any:
-    return np.flatnonzero(known(a, "np.flatnonzero"))
+    return np.flatnonzero(places_of(array_like(a), "np.flatnonzero"))
 
 
 @implements(np.argwhere)
 def argwhere(a: Any) -> Any:
-    return np.argwhere(known(a, "np.argwhere"))
+    return np.argwhere(places_of(array_like(a), "np.argwhere"))
 
 
 @implements(np.extract)
 def extract(condition: Any, arr: Any) -> Any:
-    places = np.flatnonzero(known(array_like(condition), "np.extract"))
+    places = np.flatnonzero(places_of(array_like(condition), "np.extract"))
     arr = array_like(arr)
     return op.gather(op.reshape(arr, shape=(type_of(arr).size,)), places)
 
@@ -150,7 +150,7 @@ def extract(condition: Any, arr: Any) -> Any:
 @implements(np.compress)
 def compress(condition: Any, a: Any, axis: Any = None, out: Any = None) -> Any:
     refuse_options("np.compress", out=(out, None))
-    mask = known(array_like(condition), "np.compress")
+    mask = places_of(array_like(condition), "np.compress")
     if mask.ndim != 1:
         raise ValueError("condition must be a 1-d array")
     a, k = lined(a, axis)

@@ -16,7 +16,9 @@ from ...base.errors import TracingError, message
 from ...graph import op
 from ...graph.op import Traced
 from ..operands import functions
+from ..trace import RecordingTensor
 from ..writing import fitted, update, write
+from .elementwise import known
 from .register import array_like, implements
 
 
@@ -56,6 +58,8 @@ def counted(a: Any) -> np.ndarray:
 
 def known_mask(mask: Any, operation: str) -> np.ndarray:
     """A mask as a plain array."""
+    if isinstance(mask, RecordingTensor):
+        return known(mask, operation).astype(bool)
     if isinstance(mask, Traced):
         raise TracingError(
             message(

@@ -40,9 +40,10 @@ at each call.  All names of one dictionary cost one comparison while the diction
 A program is called as the call convention says: `i64 program(ptr slots)`.  The slots are a copy of
 the record's template, those named in the description filled in.  A program that gives another
 number than 0 leads to `recover(status, token, *args, **kwargs)`, whose result or exception is the
-call's.  With `release_gil` other threads run Python meanwhile; arrays and numbers that come inside
-lists and dictionaries are held, so nothing goes away.  Each record has one workspace; a call that
-finds it in use allocates another.
+call's; where `recover` is None, to the next record that fits, then to the fallback.  With
+`release_gil` other threads run Python meanwhile; arrays and numbers that come inside lists and
+dictionaries are held, so nothing goes away.  Each record has one workspace; a call that finds it in
+use allocates another.
 
 `native_type(Methods)` is the C-level type, or None where `why_not_native()` says why not (a build
 without the GIL, a version or a layout that is not known, no right to new machine code).  Entries

@@ -192,6 +192,7 @@ returned:
 give_back:
   %busy_at = getelementptr i8, ptr %table, i64 {8 * Head.BUSY}
   store i64 0, ptr %busy_at
+  store i64 0, ptr %taken
   br label %given_back
 given_back:
   %borrowed = load ptr, ptr %extra
@@ -200,6 +201,7 @@ given_back:
 free_extra:
   %free_that = api PyMem_RawFree
   call void %free_that(ptr %borrowed)
+  store ptr null, ptr %extra
   br label %judge
 judge:
   %status = load i64, ptr %outcome
@@ -208,6 +210,10 @@ judge:
 after_call:
   next 2
 recover:
+  %recovers = field ptr %table {8 * Head.RECOVER}
+  %for_others = icmp eq ptr %recovers, null
+  br i1 %for_others, label %miss, label %recover_call
+recover_call:
   call void @drop(ptr %frame, i64 %owned, i64 %owned_end, ptr %api)
   %recovered = call ptr @recover(ptr %table, i64 %status, ptr %arguments, i64 %positional, i64 %total, ptr %names, ptr %api)
   store ptr %recovered, ptr %result

@@ -20,7 +20,7 @@ import numpy as np
 
 from .. import cpu
 from . import code, facts
-from .record import Array, Number, Record
+from .record import MISS, Array, Number, Record
 
 HAVE_GC, HAVE_VECTORCALL, METHOD_DESCRIPTOR, NO_NEW = 1 << 14, 1 << 11, 1 << 17, 1 << 7
 TP_CALL, TP_CLEAR, TP_DEALLOC, TP_DESCR_GET, TP_TRAVERSE, TP_MEMBERS, TP_GETSET = (
@@ -92,7 +92,9 @@ class PythonEntry(Entry):
                         others = tuple([r for r in self._records if r is not record])
                         if len(others) < len(self._records):
                             self._records = (record, *others)
-                return record.run(slots, args, kwargs)
+                found = record.run(slots, args, kwargs)
+                if found is not MISS:
+                    return found
         return self._fallback(*args, **kwargs)
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:

@@ -145,7 +145,8 @@ class Record:
                  where the address of 64-byte-aligned memory goes, if it is wanted
     release_gil  whether other threads may run Python meanwhile
     recover      `recover(status, token, *args, **kwargs)`, called where the program gives a status
-                 other than 0; its result or exception is the call's
+                 other than 0; its result or exception is the call's.  None: the call goes on to
+                 the records after this one, and to the fallback
     keep         whatever must live as long as the record, such as the program's memory
 
     Raises `ValueError` where a description cannot be.
@@ -158,7 +159,7 @@ class Record:
         result: Any,
         program: int,
         template: bytes,
-        recover: Callable,
+        recover: Callable | None,
         token: Any = None,
         keywords: Mapping[str, Any] | None = None,
         watched: Sequence[Watched] = (),
@@ -239,7 +240,8 @@ class Record:
     # ------------------------------------------------------------------------------------ in Python
 
     def attempt(self, args: tuple, kwargs: Mapping[str, Any]) -> Any:
-        """The result for these arguments, or `MISS` where they are not this record's."""
+        """The result for these arguments, or `MISS` where they are not this record's, or where its
+        program fails and leaves the call to others."""
         slots = self.matched(args, kwargs)
         return MISS if slots is None else self.run(slots, args, kwargs)
 
@@ -249,7 +251,7 @@ class Record:
         return slots if self.matches(args, kwargs, slots) else None
 
     def run(self, slots: Slots, args: tuple, kwargs: Mapping[str, Any]) -> Any:
-        """Call the program, and build its result."""
+        """Call the program, and build its result; `MISS` where it fails and others may do it."""
         made = allocate(self.result, slots)
         if self.workspace_slot is not None:
             memory = np.empty(self.workspace_bytes + 64, np.uint8)
@@ -257,6 +259,8 @@ class Record:
             slots.cells[self.workspace_slot] = -(-facts.address_of(memory) // 64) * 64
         program = (RELEASING if self.release_gil else HOLDING)(self.program)
         if status := program(facts.address_of(slots.cells)):
+            if self.recover is None:
+                return MISS
             return self.recover(status, self.token, *args, **kwargs)
         return build(self.result, made)
 
@@ -602,7 +606,7 @@ class Assembler:
             Head.CODE: facts.address_of(table) + 8 * (len(Head) + len(names)),
             Head.OWNED: self.free,
             Head.OWNED_END: self.free + self.owned,
-            Head.RECOVER: self.object(record.recover),
+            Head.RECOVER: 0 if record.recover is None else self.object(record.recover),
             Head.TOKEN: self.object(record.token),
             Head.ARRAYS: facts.address_of(arrays),
             Head.ARRAYS_COUNT: len(arrays) // 3,

@@ -1,0 +1,206 @@
+"""Loops as machine code: the body is compiled, and run again and again by `codegen.drive`.
+
+Enters: a `scan` or `while_loop` with plain values.  Leaves: its outputs; None where a part of the
+body has no machine code, or where the loop is over before a compiler would have started.
+
+The carry lies in two buffers, which the steps read and write by turns; rows are read and written
+where they are.  Every so many steps the interpreter may take a signal.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import time
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from ..base.dtypes import type_of
+from ..codegen.drive import module_text
+from ..codegen.targets import host
+from ..graph.function import Function
+from .native import ALIGNMENT, Executable, Native, library
+
+WORTH = 20_000  # operations of a loop from which it is compiled
+CHUNK = 1 << 16  # steps before the interpreter is asked for the first time
+PAUSE = 0.2  # seconds between two such questions
+ENDLESS = (1 << 63) - 1
+
+
+@lru_cache(maxsize=1)
+def driver() -> Any:
+    """The function that runs bodies."""
+    kinds = [ctypes.c_int64] * 14
+    return library(module_text(host())).function("drive", ctypes.c_int64, *kinds)
+
+
+def machine_code(function: Function) -> Native | None:
+    """The machine code of a body, made once; None where it is not one piece."""
+    if "machine code" not in function.cache:
+        function.cache["machine code"] = Executable(function).whole
+    return function.cache["machine code"]
+
+
+def operations(*functions: Function) -> int:
+    """How many operations a step is."""
+    return max(1, sum(len(f.order) - len(f.inputs) for f in functions))
+
+
+class Table:
+    """The slots of a program, and the memory that they point to."""
+
+    def __init__(self, native: Native) -> None:
+        self.native = native
+        self.slots = native.slots.copy()
+        self.kept: list[Any] = []
+        if native.workspace:
+            memory = native.room()
+            self.kept.append(memory)
+            start = memory.ctypes.data
+            self.slots[native.workspace_slot] = -(-start // ALIGNMENT) * ALIGNMENT
+
+    def point(self, slot: int, array: np.ndarray) -> None:
+        """Let a slot be an array's memory."""
+        self.kept.append(array)
+        self.slots[slot] = array.ctypes.data
+
+    def twin(self) -> Table:
+        """Another table, at first the same."""
+        found = object.__new__(Table)
+        found.native, found.slots, found.kept = self.native, self.slots.copy(), self.kept
+        return found
+
+    @property
+    def address(self) -> int:
+        return int(self.slots.ctypes.data)
+
+
+def plain(value: Any, node: Any) -> np.ndarray:
+    """A value as the contiguous array that a program reads."""
+    return np.ascontiguousarray(value, node.dtype).reshape(node.shape)
+
+
+class State:
+    """The carry of a loop in its two buffers."""
+
+    def __init__(self, nodes: Sequence[Any], values: Sequence[Any]) -> None:
+        self.even = [np.array(plain(x, n)) for n, x in zip(nodes, values, strict=True)]
+        self.odd = [np.empty_like(x) for x in self.even]
+
+    def point(self, even: Table, odd: Table, inputs: int, outputs: int | None) -> None:
+        """Let tables read it from slot `inputs` on, and write it from slot `outputs` on."""
+        for k, (a, b) in enumerate(zip(self.even, self.odd, strict=True)):
+            even.point(inputs + k, a)
+            odd.point(inputs + k, b)
+            if outputs is not None:
+                even.point(outputs + k, b)
+                odd.point(outputs + k, a)
+
+    def after(self, steps: int) -> list[Any]:
+        """The carry after so many steps."""
+        return [x if x.ndim else x[()] for x in (self.odd if steps & 1 else self.even)]
+
+
+def run(body: Native, even: Table, odd: Table, moves: Sequence[tuple[int, int]],
+        number: np.ndarray, by: int, steps: int,
+        condition: tuple[Table, Table, np.ndarray] | None = None) -> int | None:  # fmt: skip
+    """Make the steps; gives how many were made, None where a program failed."""
+    pairs = np.array([x for move in moves for x in move], np.int64)
+    done = np.zeros(1, np.int64)
+    asked = [0, 0, 0, 0]
+    if condition is not None:
+        first, second, goes_on = condition
+        address = first.native.code.address
+        asked = [address, first.address, second.address, goes_on.ctypes.data]
+    made, chunk = 0, CHUNK
+    while made < steps:
+        begun = time.perf_counter()
+        wanted = min(chunk, steps - made)
+        status = driver()(
+            body.code.address, even.address, odd.address, pairs.ctypes.data, len(moves),
+            number.ctypes.data, by, wanted, made & 1, *asked, done.ctypes.data,
+        )  # fmt: skip
+        made += int(done[0])
+        if status:
+            return None
+        if int(done[0]) < wanted:
+            break
+        elapsed = time.perf_counter() - begun
+        chunk = max(1, int(chunk * min(max(PAUSE / max(elapsed, 1e-6), 0.5), 16)))
+    return made
+
+
+def scan(values: tuple, p: dict[str, Any]) -> tuple | None:
+    """A scan as machine code."""
+    body, consts, carry, length = p["body"], p["consts"], p["carry"], p["length"]
+    if length < 2 or length * operations(body) < WORTH:
+        return None
+    native = machine_code(body)
+    if native is None:
+        return None
+    inputs, backwards = body.inputs, p.get("reverse", False)
+    number = np.array([length - 1 if backwards else 0], np.int64)
+    even = Table(native)
+    even.point(0, number)
+    for k in range(1, 1 + consts):
+        even.point(k, plain(values[k - 1], inputs[k]))
+    odd = even.twin()
+    first = 1 + consts
+    state = State(inputs[first : first + carry], values[consts : consts + carry])
+    state.point(even, odd, first, len(inputs))
+    moves: list[tuple[int, int]] = []
+
+    def row(slot: int, array: np.ndarray) -> None:
+        stride = array.nbytes // length
+        begin, by = (array[length - 1 :], -stride) if backwards else (array, stride)
+        even.point(slot, begin)
+        odd.kept.append(array)
+        odd.slots[slot] = begin.ctypes.data + by
+        moves.append((slot, 2 * by))
+
+    for k in range(first + carry, len(inputs)):
+        array = np.ascontiguousarray(values[k - 1], inputs[k].dtype)
+        row(k, array)
+    made = []
+    for k, node in enumerate(body.outputs[carry:], len(inputs) + carry):
+        t = type_of(node)
+        made.append(np.empty((length, *t.shape), t.dtype))
+        row(k, made[-1])
+    if run(native, even, odd, moves, number, -1 if backwards else 1, length) is None:
+        return None
+    return (*state.after(length), *made)
+
+
+def while_loop(values: tuple, p: dict[str, Any]) -> tuple | None:
+    """A while loop as machine code, from step `p["begun"]` on."""
+    body, condition, consts, begun = p["body"], p["condition"], p["consts"], p["begun"]
+    if begun * operations(body, condition) < WORTH:
+        return None
+    native, question = machine_code(body), machine_code(condition)
+    if native is None or question is None:
+        return None
+    number, goes_on = np.array([begun], np.int64), np.zeros(1, bool)
+    tables = []
+    state = State(body.inputs[1 + consts :], values[consts:])
+    for program, outputs in ((native, len(body.inputs)), (question, None)):
+        even = Table(program)
+        even.point(0, number)
+        for k in range(1, 1 + consts):
+            even.point(k, plain(values[k - 1], body.inputs[k]))
+        odd = even.twin()
+        state.point(even, odd, 1 + consts, outputs)
+        if outputs is None:
+            even.point(len(condition.inputs), goes_on)
+            odd.point(len(condition.inputs), goes_on)
+        tables.append((even, odd))
+    made = run(native, *tables[0], [], number, 1, ENDLESS, (*tables[1], goes_on))
+    return None if made is None else (*state.after(made), np.int64(begun + made))
+
+
+def runner(name: str, values: tuple, parameters: dict[str, Any]) -> tuple | None:
+    """What `ops.loop` asks."""
+    if name == "scan":
+        return scan(values, parameters)
+    return while_loop(values, parameters) if name == "while_loop" else None
