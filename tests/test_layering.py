@@ -33,13 +33,16 @@ FLOORS = {
     },
     5: {
         "codegen": "targets builder compile mathlib/ operations/ pairs lines shuffles"
-        " rows totals sort linear routines access emit timed registers gemm drive"
+        " rows totals sort linear routines access emit timed registers gemm drive link"
     },
-    6: {"runtime": "cache cpu threads ahead products entry/ plans native loops stages callback"},
+    6: {
+        "runtime": "cache cpu threads ahead products entry/ plans native linked loops stages"
+        " callback"
+    },
     7: {
         "front": "context operands guards writing protocols trace batch numpy/ linalg special"
-        " mathematics overlay differentiate program record arguments compiled custom random"
-        " explain/ structured"
+        " mathematics drawing outside overlay differentiate program record arguments compiled"
+        " custom random explain/ structured"
     },
     8: {"": "api testing __init__ tour/ __main__"},  # the tour uses the package as a reader does
 }
@@ -52,7 +55,7 @@ INSIDE = {
     "runtime/entry": "facts instructions code record native",
     "front/explain": "kernels measure report",
     "front/numpy": "register elementwise reductions statistics sorting calculus contract linalg"
-    " layout rearranging padding creation indexing fft writing",
+    " layout rearranging padding creation indexing fft writing iteration",
     "tour": "context dataset model plot fitting compiled",
 }
 # Optional, or dear to load: imported inside the function that needs them.

@@ -6,11 +6,11 @@ import pytest
 import adjoint as ad
 
 
-ZEROS = np.zeros(3)
+STATE = {"total": np.zeros(3)}
 
 
 def model(x):
-    total = ZEROS.copy()
+    total = STATE["total"].copy()
     total += x
     return total.sum()
 

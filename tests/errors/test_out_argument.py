@@ -6,12 +6,12 @@ import pytest
 import adjoint as ad
 
 
-BUFFER = np.empty(3)
+BUFFERS = [np.empty(3)]
 
 
 def model(x):
-    np.sin(x, out=BUFFER)
-    return BUFFER.sum()
+    np.sin(x, out=BUFFERS[0])
+    return BUFFERS[0].sum()
 
 
 def test_the_message():
@@ -20,6 +20,6 @@ def test_the_message():
     assert str(caught.value) == (
         "np.sin was to write a traced value into a plain array, which would lose its derivative.\n"
         "  expected: an array that the trace knows\n"
-        "  at test_out_argument.py:13: np.sin(x, out=BUFFER)  (in np.sin)\n"
+        "  at test_out_argument.py:13: np.sin(x, out=BUFFERS[0])  (in np.sin)\n"
         "  write instead: `ad.numpy.array(a)` for the array, made inside the function"
     )

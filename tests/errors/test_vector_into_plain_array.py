@@ -6,11 +6,11 @@ import pytest
 import adjoint as ad
 
 
-ZEROS = np.zeros(5)
+STATE = {"out": np.zeros(5)}
 
 
 def model(x):
-    out = ZEROS.copy()
+    out = STATE["out"].copy()
     out[1:4] = x
     return out.sum()
 

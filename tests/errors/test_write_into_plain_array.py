@@ -6,11 +6,11 @@ import pytest
 import adjoint as ad
 
 
-ZEROS = np.zeros(2)
+STATE = {"out": np.zeros(2)}
 
 
 def model(x):
-    out = ZEROS.copy()
+    out = STATE["out"].copy()
     out[0] = x
     return out.sum()
 

@@ -73,6 +73,48 @@ def user_position(depth: int = 1) -> Position | None:
     return None if frame is None else (frame.f_code, frame.f_lasti)
 
 
+protected: dict[CodeType, list[tuple[int, int]]] = {}  # what `protected_ranges` found
+
+
+def protected_ranges(code: CodeType) -> list[tuple[int, int]]:
+    """The offsets of instructions whose exceptions the code itself handles: `try`, `with`."""
+    found = protected.get(code)
+    if found is None:
+        found, data = [], iter(getattr(code, "co_exceptiontable", b""))
+
+        def number() -> int:
+            byte = next(data)
+            value = byte & 63
+            while byte & 64:
+                byte = next(data)
+                value = value << 6 | byte & 63
+            return value
+
+        try:
+            while True:
+                start, length, _, _ = number(), number(), number(), number()
+                found.append((2 * start, 2 * (start + length)))
+        except StopIteration:
+            pass
+        protected[code] = found
+    return found
+
+
+def is_in_try(ends: tuple[str, ...]) -> bool:
+    """Whether the user's code, called from a file with one of these names, would handle an
+    exception that is raised now."""
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None:
+        code = frame.f_code
+        if code.co_filename.startswith(PACKAGE):
+            if code.co_filename.endswith(ends):
+                return False
+        elif any(a <= frame.f_lasti < b for a, b in protected_ranges(code)):
+            return True
+        frame = frame.f_back
+    return False
+
+
 def line_of(position: Position) -> int:
     """The line number of a position."""
     code, offset = position

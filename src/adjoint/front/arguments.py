@@ -20,6 +20,7 @@ from ..base.dtypes import WEAK, is_inexact, readable, type_of
 from ..base.errors import DifferentiationError, message
 from ..graph import op
 from ..graph.op import Traced
+from .outside import handled
 from .overlay import overlay
 from .trace import RecordingTensor, formed
 
@@ -64,7 +65,10 @@ class Selection:
                 args[p] = value
             else:
                 kwargs[p] = value
-        with overlay(self.function):
+        others = [x for k, x in enumerate(self.args) if k not in self.places]
+        args = [x if k in self.places else handled(x) for k, x in enumerate(args)]
+        kwargs = {n: x if n in self.places else handled(x) for n, x in kwargs.items()}
+        with overlay(self.function, others):
             return self.function(*args, **kwargs)
 
     def restore(self, leaves: Sequence[Any]) -> Any:

@@ -30,6 +30,7 @@ class Context(threading.local):
     forward: Any = None  # the `jvp` whose tangents are pushed while its function runs, if any
     program: Any = None  # the program that `jit` records, if any
     captures: dict[int, tuple[Any, np.ndarray, bytes]] | None = None  # copies of the user's arrays
+    is_plain = False  # whether the user's function runs on plain values, in the midst of a trace
     kept = 0  # when a recording was last begun that is used after its function has ended
 
 
@@ -194,6 +195,16 @@ def recording_program(program: Any) -> Iterator[None]:
             yield
     finally:
         context.program = before
+
+
+@contextmanager
+def on_plain_values() -> Iterator[None]:
+    """The user's function runs on plain values: what it makes stays plain."""
+    before, context.is_plain = context.is_plain, True
+    try:
+        yield
+    finally:
+        context.is_plain = before
 
 
 def recording_level() -> int:

@@ -24,7 +24,7 @@ from ..graph.node import Node
 from ..graph.primitive import Jvp, Linear, Multilinear, Partials, Structural
 from .arguments import name_of
 from .batch import BatchTensor
-from .context import batching, differentiating, recording_level
+from .context import batching, differentiating, on_plain_values, recording_level
 from .differentiate import Differentiation
 from .operands import has_traced, is_stand_in
 from .program import is_number
@@ -160,7 +160,15 @@ class Call:
 
     def run(self, inputs: Sequence[Any]) -> list[Any]:
         """The output leaves."""
-        outputs, self.out_structure = tree.flatten(self.custom.function(*self.arguments(inputs)))
+        if has_traced(*inputs):
+            outputs, self.out_structure = tree.flatten(
+                self.custom.function(*self.arguments(inputs))
+            )
+            return outputs
+        with on_plain_values():
+            outputs, self.out_structure = tree.flatten(
+                self.custom.function(*self.arguments(inputs))
+            )
         return outputs
 
     def tangents(self, inputs: Sequence[Any], tangents: Sequence[Any]) -> list[Any]:

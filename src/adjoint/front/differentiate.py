@@ -69,7 +69,10 @@ class Differentiation:
 
     def owns(self, x: Any) -> bool:
         """Whether a value was recorded since this differentiation began."""
-        return type(x) is RecordingTensor and x.level == self.level and x.node.serial >= self.since
+        if type(x) is not RecordingTensor or x.level != self.level:
+            return False
+        x.flush()
+        return x.node.serial >= self.since
 
     def strip(self, x: Any) -> Any:
         """A value without this differentiation's handle; one that depends on an older variable

@@ -19,7 +19,9 @@ from ..base.errors import Position, describe
 from ..graph import op
 from ..graph.node import Node, constant
 
-KINDS = {"bool()": "truth", "int()": "whole", "an index": "whole"}  # of questions; else "array"
+# Of questions; any other one is for an "array".  A "sound" one tells errors apart, no branches.
+KINDS = {"bool()": "truth", "int()": "whole", "an index": "whole", "sound": "sound"}
+TRUTHS = ("truth", "sound")
 
 
 class Again(BaseException):
@@ -36,7 +38,7 @@ class Guard(NamedTuple):
     """A question, and how the example answered it."""
 
     node: Any  # of whose value it was asked; None once the program is made
-    kind: str  # "truth", "whole" or "array"
+    kind: str  # "truth", "sound", "whole" or "array"
     answer: Any
     position: Position | None  # the user's line
 
@@ -47,14 +49,14 @@ class Guard(NamedTuple):
             return x
         if x.shape:
             x = op.reshape(x, shape=())
-        if self.kind == "truth":
+        if self.kind in TRUTHS:
             return x if x.dtype.kind == "b" else op.not_equal(x, 0)
         return op.trunc(x) if x.dtype.kind == "f" else x
 
     def holds(self) -> Node:
         """The node of whether the answer is the same."""
         found = self.asked()
-        if self.kind == "truth":
+        if self.kind in TRUTHS:
             return found if self.answer else op.logical_not(found)
         same = op.equal(found, constant(np.asarray(self.answer, found.dtype)[()]))
         return op.all(same, axes=tuple(range(len(same.shape)))) if same.shape else same
@@ -66,14 +68,19 @@ class Guard(NamedTuple):
         return bool(self.answer == plain(self.kind, value))
 
     def __str__(self) -> str:
-        what = {"truth": "bool()", "whole": "int()", "array": "an array of places"}[self.kind]
+        what = {
+            "truth": "bool()",
+            "sound": "bool()",
+            "whole": "int()",
+            "array": "an array of places",
+        }[self.kind]
         shown = "" if self.kind == "array" else f" = {self.answer}"
         return f"{what}{shown} at {describe(self.position)}"
 
 
 def plain(kind: str, value: Any) -> Any:
     """A value as the answer to a question."""
-    if kind == "truth":
+    if kind in TRUTHS:
         return bool(value)
     return int(value) if kind == "whole" else np.array(value)
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from .. import ops  # noqa: F401  (declares the primitives)
 from ..base.dtypes import Type
-from ..base.errors import TracingError, message
+from ..base.errors import TracingError, is_in_try, message
 from ..graph import op
 from ..graph.op import Traced, apply
 from ..ops.declare import Lazy
@@ -57,6 +57,73 @@ def binary(name: str) -> tuple[Callable, Callable]:
         return NotImplemented
 
     return forward, backward
+
+
+def dividing(name: str) -> tuple[Callable, Callable]:
+    """The two operator methods of a division: of Python's numbers by zero it is an error where the
+    user's code handles it, as in Python; otherwise it is infinite, as in NumPy."""
+    forward, backward = binary(name)
+
+    def divided(self: Any, other: Any) -> Any:
+        if self.weak and (type(other) in PYTHONS or getattr(other, "weak", False)):
+            refuse_zero(other)
+        return forward(self, other)
+
+    def dividing(self: Any, other: Any) -> Any:
+        if self.weak and type(other) in PYTHONS:
+            refuse_zero(self)
+        return backward(self, other)
+
+    return divided, dividing
+
+
+CALLERS = ("api.py", "arguments.py", "compiled.py", "structured.py", "custom.py")
+PYTHONS = {float, int, complex, bool}
+
+
+def refuse_zero(x: Any) -> None:
+    """Raise as Python does where it divides by this, inside a `try`."""
+    if not is_in_try(CALLERS):
+        return
+    if not (x.is_zero() if isinstance(x, Traced) else x == 0):  # type: ignore[attr-defined]
+        return
+    raise ZeroDivisionError("float division by zero")
+
+
+def raising() -> tuple[Callable, Callable]:
+    """The two operator methods of a power: Python's numbers to the power of Python's are complex
+    where a negative one has no real root, and 0 to a negative power is an error."""
+    forward, backward = binary("pow")
+
+    def raised(self: Any, other: Any) -> Any:
+        if self.weak and (type(other) is float or getattr(other, "weak", False)):
+            return forward(with_root(self, other), other)
+        if self.weak and type(other) is int and other < 0:
+            refuse_zero(self)
+        return forward(self, other)
+
+    def raising(self: Any, other: Any) -> Any:
+        if self.weak and type(other) in (float, int):
+            return backward(self, with_root(other, self))
+        return backward(self, other)
+
+    return raised, raising
+
+
+def with_root(base: Any, exponent: Any) -> Any:
+    """The base of a power, complex where the power is."""
+    is_known = not isinstance(exponent, Traced)
+    if is_known and exponent == int(exponent) if is_known and abs(exponent) < 1e9 else False:
+        if exponent < 0:
+            refuse_zero(base)
+        return base
+    negative = base.is_negative() if isinstance(base, Traced) else base < 0  # type: ignore
+    if not negative:
+        return base
+    whole = is_known and float(exponent).is_integer()
+    if not is_known and not whole:
+        whole = exponent.is_whole()  # type: ignore[attr-defined]
+    return base if whole else base + 0j
 
 
 def has_traced(*values: Any) -> bool:

@@ -18,7 +18,7 @@ import os
 import sys
 import sysconfig
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from types import CellType, FunctionType, ModuleType
@@ -26,12 +26,13 @@ from typing import Any
 
 import numpy as np
 
-from ..base.errors import PACKAGE, is_internal
-from . import linalg, special
+from ..base.errors import is_internal
+from . import drawing, linalg, special
 from .mathematics import functions_of
-from .numpy import register
+from .numpy import iteration, register
 from .operands import has_traced
-from .trace import Tensor
+from .outside import Outside, is_array, is_users
+from .trace import RecordingTensor, Tensor
 
 # --------------------------------------------------------------------------------------- stand-ins
 
@@ -97,6 +98,8 @@ def as_number(x: Any, kind: type) -> Any:
     """A traced value of one element as a number."""
     if x.size != 1:
         raise TypeError("only 0-dimensional arrays can be converted to Python scalars")
+    if type(x) is RecordingTensor and x.is_over():
+        return kind(np.asarray(x.value).item())
     if kind is float and x.dtype.kind == "c":
         raise TypeError(f"float() argument must be a real number, not {x.dtype}")
     return x.reshape(()).astype(kind) if x.shape or x.dtype != kind else x
@@ -111,12 +114,16 @@ def is_instance(x: Any, kinds: Any) -> bool:
     kinds = plain_kinds(kinds)
     if isinstance(x, kinds):
         return True
+    return issubclass(stands_for(x), kinds)
+
+
+def stands_for(x: Any) -> type:
+    """The type of what a traced value stands for."""
     if x.shape:
-        return issubclass(np.ndarray, kinds)
-    stands_for = type(x.dtype.type(0))
+        return np.ndarray
     if getattr(x, "weak", False):
-        stands_for = {"f": float, "c": complex, "i": int, "b": bool}[x.dtype.kind]
-    return issubclass(stands_for, kinds)
+        return {"f": float, "c": complex, "i": int, "b": bool}[x.dtype.kind]
+    return type(x.dtype.type(0))
 
 
 def plain_kinds(kinds: Any) -> Any:
@@ -143,9 +150,10 @@ class Exchange:
         self.kept: list[Any] = []  # what the table names, so that identities stay
         self.known: frozenset[str] = frozenset()
         self.loaded = 0  # modules that were looked at
-        self.wanted: dict[int, tuple[int, list[tuple[str, Any, Any]]]] = {}  # by module
+        self.wanted: dict[int, tuple[int, list[tuple[str, Any, Any]], list[Any]]] = {}  # by module
         self.users: list[ModuleType] = []
         self.real_import = builtins.__import__
+        self.outside = Outside()
 
 
 MISSING = object()
@@ -158,8 +166,9 @@ exchange = Exchange()
 
 
 @contextmanager
-def overlay(function: Callable) -> Iterator[None]:
-    """The user's names exchanged while a function is traced."""
+def overlay(function: Callable, objects: Iterable[Any] = ()) -> Iterator[None]:
+    """The user's names exchanged while a function is traced, and arrays in `objects` of the
+    user's."""
     with exchange.lock:
         exchange.count += 1
     try:
@@ -167,6 +176,8 @@ def overlay(function: Callable) -> Iterator[None]:
             if not exchange.is_on:
                 begin()
             enter(function)
+            for x in objects:
+                exchange.outside.object(x)
         yield
     finally:
         with exchange.lock:
@@ -194,6 +205,8 @@ def enter(function: Callable) -> None:
     stack = [function]
     while stack and len(seen) < CLOSURES:
         found: Any = stack.pop()
+        if hasattr(found, "__self__"):
+            exchange.outside.object(found.__self__)
         found = getattr(found, "__func__", found)
         found = getattr(found, "__wrapped__", found)
         if id(found) in seen:
@@ -207,6 +220,7 @@ def enter(function: Callable) -> None:
         if is_library(found.__code__.co_filename):
             continue
         replace(found.__globals__)
+        exchange.outside.space(found.__globals__)
         for cell in found.__closure__ or ():
             try:
                 value = cell.cell_contents
@@ -218,6 +232,10 @@ def enter(function: Callable) -> None:
                 cell.cell_contents = after
             elif isinstance(value, FunctionType):
                 stack.append(value)
+            elif is_array(value):
+                exchange.outside.cell(cell, value)
+            elif not callable(value) or not isinstance(value, type):
+                exchange.outside.object(value)
 
 
 CLOSURES = 256  # functions in closures that are looked at
@@ -231,8 +249,10 @@ def replace(space: dict[str, Any]) -> None:
     exchange.spaces[key] = space
     known = exchange.wanted.get(key)
     if known is None or known[0] != len(space):
-        known = exchange.wanted[key] = len(space), found_in(space)
+        known = exchange.wanted[key] = len(space), found_in(space), tables_in(space)
     done = exchange.done
+    for table in known[2]:
+        exchange.outside.container(table)
     for name, before, after in known[1]:
         if space.get(name, MISSING) is before:
             done.append((space, name, before, after))
@@ -243,8 +263,44 @@ def found_in(space: dict[str, Any]) -> list[tuple[str, Any, Any]]:
     """The names of a module that are exchanged: what they are, and what takes their place."""
     table = exchange.table
     found = [(k, v, table[id(v)]) for k, v in list(space.items()) if id(v) in table]
+    found += [(k, v, dispatching(v)) for k, v in list(space.items()) if is_dispatcher(v)]
     found += [(k, MISSING, after) for k, after in SHADOWS.items() if k not in space]
     return found
+
+
+def tables_in(space: dict[str, Any]) -> list[Any]:
+    """The dictionaries and lists of a module and of its classes that hold functions."""
+    name, found = space.get("__name__"), []
+    for value in list(space.values()):
+        if isinstance(value, type) and getattr(value, "__module__", None) == name:
+            found += [x for x in vars(value).values() if holds_functions(x)]
+        elif holds_functions(value):
+            found.append(value)
+    return found
+
+
+def holds_functions(x: Any) -> bool:
+    """Whether a dictionary or list holds what is exchanged."""
+    if type(x) not in (dict, list) or len(x) > CLOSURES:
+        return False
+    return any(id(y) in exchange.table for y in (x.values() if type(x) is dict else x))
+
+
+def is_dispatcher(x: Any) -> bool:
+    """Whether a function chooses by its first argument's type (`functools.singledispatch`)."""
+    return isinstance(x, FunctionType) and hasattr(x, "dispatch") and hasattr(x, "registry")
+
+
+def dispatching(function: Any) -> Callable:
+    """The same function, which takes a traced value as what it stands for."""
+
+    @wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if args and isinstance(args[0], Tensor):
+            return function.dispatch(stands_for(args[0]))(*args, **kwargs)
+        return function(*args, **kwargs)
+
+    return call
 
 
 def end() -> None:
@@ -252,6 +308,7 @@ def end() -> None:
     if exchange.is_on:
         builtins.__import__ = exchange.real_import
     exchange.is_on = False
+    exchange.outside.end()
     for space, name, before, after in reversed(exchange.done):
         if space.get(name, MISSING) is after:
             if before is MISSING:
@@ -279,14 +336,6 @@ def importing(name: str, space: Any = None, *rest: Any, **more: Any) -> Any:
 
 # ------------------------------------------------------------------------------------ what is whose
 
-INSTALLED = tuple(
-    os.path.realpath(path) + os.sep
-    for path in {
-        sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")
-    }
-    if path
-)
-
 
 def is_library(file: str) -> bool:
     """Whether code is Python's, NumPy's, SciPy's or our own."""
@@ -303,23 +352,6 @@ LIBRARIES: dict[str, bool] = {}
 PYTHONS = tuple(os.path.realpath(sysconfig.get_path(k)) + os.sep for k in ("stdlib", "platstdlib"))
 
 
-def is_users(name: str, module: Any) -> bool:
-    """Whether a module is the user's own code."""
-    if name == "__main__":
-        return True
-    file = getattr(module, "__file__", None)
-    if not isinstance(file, str) or not file.endswith(".py"):
-        return False
-    known = USERS.get(file)
-    if known is None:
-        real = os.path.realpath(file)
-        known = USERS[file] = not real.startswith((*INSTALLED, PACKAGE))
-    return known
-
-
-USERS: dict[str, bool] = {}
-
-
 def table() -> None:
     """Make the table of stand-ins, and again where more modules of SciPy are loaded."""
     loaded = frozenset([name for name in SCIPY if name in sys.modules])
@@ -331,17 +363,21 @@ def table() -> None:
     for name, public in register.names.items():
         place, _, last = name.rpartition(".")
         inner.setdefault(place, {})[last] = public
-    whole = dict(inner.pop("", {}))
+    whole = {**iteration.WITH_LISTS, **inner.pop("", {})}
     for place, names in inner.items():
         module = importlib.import_module(f"numpy.{place}")
         whole[place] = Facade(module, names)
         pairs.append((module, whole[place]))
         pairs += [(getattr(module, k), v) for k, v in names.items() if hasattr(module, k)]
+    drawn = drawing.functions()
+    whole["random"] = Facade(np.random, drawn)
+    pairs.append((np.random, whole["random"]))
+    pairs += [(getattr(np.random, k), v) for k, v in drawn.items()]
     whole["isscalar"] = lambda x: not x.shape if isinstance(x, Tensor) else np.isscalar(x)
     facade = Facade(np, whole)
     pairs.append((np, facade))
     pairs += [(getattr(np, k), v) for k, v in whole.items() if hasattr(np, k)]
-    for name in ("math", "cmath"):
+    for name in ("math", "cmath", "statistics"):
         module = importlib.import_module(name)
         names = functions_of(module)
         pairs.append((module, Facade(module, names)))
@@ -349,7 +385,7 @@ def table() -> None:
     pairs += scipys(loaded)
     exchange.kept = pairs
     exchange.wanted.clear()
-    exchange.table = {
+    exchange.outside.functions = exchange.table = {
         id(a): b for a, b in pairs if a is not b and not isinstance(a, (int, float, type(None)))
     }
 

@@ -21,6 +21,7 @@ from ..graph import op
 from ..graph.function import Function, close
 from ..graph.node import Node, constant, input_node, next_serial
 from ..graph.rewrite import substitute
+from ..runtime import linked as _linked  # noqa: F401  (long programs)
 from ..runtime.callback import SIGNATURES, callback, misfit
 from ..runtime.native import Executable, Native, cut
 from ..runtime.stages import program_text, step_names, step_reason
@@ -33,7 +34,7 @@ from .context import (
 )
 from .guards import KINDS, Again, Guard, Inside, plain, required
 from .operands import is_stand_in
-from .trace import RecordingTensor, formed, plain_value, settled
+from .trace import RecordingTensor, all_outside, formed, plain_value, settled
 from .writing import copies
 
 COSTLY = 256  # elements of an example from which nothing is computed with it
@@ -100,7 +101,10 @@ class Recording:
     def node_of(self, value: Any) -> Node:
         """The node of a value: its own if it was recorded here, a hidden input for an array or an
         outer traced value, a constant otherwise."""
-        if type(value) is RecordingTensor and value.level == self.level and self.owns(value.node):
+        is_own = type(value) is RecordingTensor and value.level == self.level
+        if is_own:
+            value.flush()
+        if is_own and not all_outside(value) and self.owns(value.node):
             return value.node
         value = settled(value)
         if is_stand_in(value):
@@ -165,6 +169,10 @@ class Recording:
                    if isinstance(x.value, np.ndarray))  # fmt: skip
         return sys.getrefcount(owner) <= held + 2
 
+    def unseen(self, array: Any) -> TracingError:
+        """The error for a write into an array from outside."""
+        return written(array)
+
     def owns(self, node: Node) -> bool:
         """Whether a node belongs to this program (and is not of an outer trace)."""
         return node.serial >= self.since
@@ -172,11 +180,13 @@ class Recording:
     def answer(self, tensor: RecordingTensor, what: str) -> Any:
         """The example's answer to a question, which becomes a guard.  Raises `Again` where the
         example was not computed, `Inside` where it depends on another transform's values."""
-        kind, value = KINDS.get(what, "array"), plain_value(tensor.value)
+        kind, value = KINDS.get(what, "array"), plain_value(tensor)
         if what == "an index" and tensor.dtype.kind not in "iu":
             return value
         answer = plain(kind, value)  # the errors of what has no answer
         captured = [x.value for x in self.captured.values()]
+        if kind == "sound" and (self.body or self.is_inside):
+            return False  # as NumPy does: no error
         if self.body:
             raise unknown(tensor, what, self.body)
         if self.is_inside or any(isinstance(x, op.Traced) for x in captured):
@@ -258,8 +268,8 @@ class Program:
 
     def whole(self) -> Native:
         """The machine code of the whole program; `ValueError` where NumPy does a part."""
-        if self.guards:
-            raise ValueError(f"its branches depend on values: {self.guards[0]}")
+        if branches := self.branches():
+            raise ValueError(f"its branches depend on values: {branches[0]}")
         native = self.made().whole
         if native is None:
             parts = [
@@ -366,6 +376,10 @@ class Program:
     def inputs(self, leaves: Sequence[Any]) -> list[Any]:
         """All inputs of the graph: the given leaves, then what was captured."""
         return [*leaves, *self.captured]
+
+    def branches(self) -> list[Guard]:
+        """The guards that are branches of the user's."""
+        return [guard for guard in self.guards if guard.kind != "sound"]
 
     def departure(self, inputs: Sequence[Any]) -> tuple[int, Any] | None:
         """The first guard that does not hold for these inputs, and its answer; None if all do.

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from .. import ops  # noqa: F401  (declares the primitives)
-from ..base.dtypes import WEAK, Type, type_of
-from ..base.errors import TracingError, is_internal, message
+from ..base.dtypes import WEAK, Type, readable, type_of
+from ..base.errors import TracingError, describe, is_internal, message
 from ..graph import op
 from ..graph.op import Traced, apply
 from ..graph.primitive import Primitive
@@ -151,3 +151,30 @@ def unsupported(name: str) -> TracingError:
             operation=name,
         )
     )
+
+
+def outlived(transform: str, position: Any) -> TracingError:
+    """The error for a traced value that was kept after its transform had ended."""
+    return TracingError(
+        message(
+            f"a traced value was used after the `{transform}` that made it had ended, or in "
+            f"another thread (it was made at {describe(position)})",
+            expected=f"values that the function under `{transform}` returns",
+            instead="`return` it from the function, and use the result",
+        )
+    )
+
+
+class NotComputed:
+    """What is shown in the place of a value that `jit` did not compute while it recorded."""
+
+    def __init__(self, tensor: Any) -> None:
+        self.text = f"<{readable(tensor)}>"
+
+    def __str__(self) -> str:
+        return self.text
+
+    __repr__ = __str__
+
+    def __format__(self, form: str) -> str:
+        return self.text

@@ -19,7 +19,7 @@ import numpy as np
 
 from .. import ops  # noqa: F401  (declares the primitives)
 from ..base.dtypes import Type, python_kind, readable, type_of
-from ..base.errors import TracingError, describe, message, user_frame, user_position
+from ..base.errors import TracingError, message, user_frame, user_position
 from ..graph import op
 from ..graph.node import NEVER, Node, constant
 from ..graph.op import Traced, apply
@@ -29,13 +29,23 @@ from .operands import (
     FLOAT,
     STAND_INS,
     acceptable,
+    as_operand,
     augmented,
     binary,
+    dividing,
     functions,
     numeric,
+    raising,
     ufuncs,
 )
-from .protocols import apply_ufunc, refused_by_scipy, scipy_caller, unsupported
+from .protocols import (
+    NotComputed,
+    apply_ufunc,
+    outlived,
+    refused_by_scipy,
+    scipy_caller,
+    unsupported,
+)
 from .writing import VIEWS, attach, duplicate, from_inside, link
 
 
@@ -117,9 +127,15 @@ class Tensor(Traced):
             found = ufuncs.get(ufunc)
             if found is not None:
                 return found(*inputs)
+        is_plain = context.program is None and all_outside((inputs, options))
+        if is_plain and method != "at" and options.get("out") is None:
+            return local(getattr(ufunc, method)(*as_arrays(inputs), **as_arrays(options)))
         return apply_ufunc(ufunc, method, inputs, options)
 
     def __array_function__(self, function: Callable, types: Any, args: Any, kwargs: Any) -> Any:
+        is_plain = context.program is None or function not in functions
+        if is_plain and function.__name__ not in VIEWING and all_outside((args, kwargs)):
+            return on_arrays(function, args, kwargs)
         found = functions.get(function)
         if found is None:
             raise unsupported(f"np.{function.__name__}" if function.__module__ == "numpy" else
@@ -167,6 +183,32 @@ class Tensor(Traced):
 
     def __index__(self) -> int:
         return operator.index(self.concrete("an index"))
+
+    def is_zero(self) -> bool:
+        """Whether a Python number is 0, which Python does not divide by."""
+        return plain_value(self) == 0 if context.program is None else sound(self == 0)
+
+    def is_negative(self) -> bool:
+        """Whether a Python number is below 0, and has no real roots."""
+        if self.dtype.kind == "c":
+            return False
+        return plain_value(self) < 0 if context.program is None else sound(self < 0)
+
+    def is_nan(self) -> bool:
+        """Whether a number is none."""
+        found = plain_value(self) if context.program is None else None
+        return found != found if found is not None else sound(self != self)
+
+    def is_unsound(self) -> bool:
+        """Whether a number is none, or infinite."""
+        if context.program is None:
+            return not np.isfinite(plain_value(self))
+        return sound(op.logical_not(op.isfinite(self)))
+
+    def is_whole(self) -> bool:
+        """Whether a Python number is a whole number."""
+        found = op.trunc(self) == self
+        return bool(plain_value(found)) if context.program is None else sound(found)
 
     def __float__(self) -> float:
         return float(self.number("float"))
@@ -259,10 +301,10 @@ class Tensor(Traced):
     __add__, __radd__ = binary("add")
     __sub__, __rsub__ = binary("sub")
     __mul__, __rmul__ = binary("mul")
-    __truediv__, __rtruediv__ = binary("div")
-    __floordiv__, __rfloordiv__ = binary("floor_divide")
-    __mod__, __rmod__ = binary("remainder")
-    __pow__, __rpow__ = binary("pow")
+    __truediv__, __rtruediv__ = dividing("div")
+    __floordiv__, __rfloordiv__ = dividing("floor_divide")
+    __mod__, __rmod__ = dividing("remainder")
+    __pow__, __rpow__ = raising()
     __and__, __rand__ = binary("bitwise_and")
     __or__, __ror__ = binary("bitwise_or")
     __xor__, __rxor__ = binary("bitwise_xor")
@@ -273,9 +315,11 @@ class Tensor(Traced):
     __eq__, __ne__ = binary("equal")[0], binary("not_equal")[0]  # type: ignore[assignment]
 
     def __matmul__(self, other: Any) -> Any:
+        other = as_operand(other)
         return functions["matmul"](self, other) if acceptable(other) else NotImplemented
 
     def __rmatmul__(self, other: Any) -> Any:
+        other = as_operand(other)
         return functions["matmul"](other, self) if acceptable(other) else NotImplemented
 
     def __divmod__(self, other: Any) -> Any:
@@ -397,6 +441,12 @@ class Tensor(Traced):
         )
 
 
+def sound(truth: Any) -> bool:
+    """The answer to a question that only tells an error, or a complex result, from others: no
+    branch of the user's."""
+    return bool(truth.concrete("sound") if isinstance(truth, Tensor) else truth)
+
+
 def method(name: str, function: Callable) -> Callable:
     """An ndarray method that is the NumPy function of the same meaning."""
 
@@ -451,28 +501,14 @@ for name in ("byteswap", "resize", "setfield", "setflags"):
 # ---------------------------------------------------------------------------------------- recording
 
 
-class NotComputed:
-    """What is shown in the place of a value that `jit` did not compute while it recorded."""
-
-    def __init__(self, tensor: Any) -> None:
-        self.text = f"<{readable(tensor)}>"
-
-    def __str__(self) -> str:
-        return self.text
-
-    __repr__ = __str__
-
-    def __format__(self, form: str) -> str:
-        return self.text
-
-
 class RecordingTensor(Tensor):
     """A tensor whose operations are recorded as nodes, for derivatives and for `jit`."""
 
-    __slots__ = ("alias", "level", "node", "program", "value")
+    __slots__ = ("alias", "level", "node", "pending", "program", "value")
 
     def __init__(self, node: Node, value: Any, level: int, program: Any = None) -> None:
         self.alias = None
+        self.pending = None  # elements written, by place, that are not in the value yet
         self.node = node
         self.value = value
         self.level = level
@@ -482,6 +518,16 @@ class RecordingTensor(Tensor):
     def shape(self) -> tuple[int, ...]:  # type: ignore[override]
         return self.node.shape
 
+    @shape.setter
+    def shape(self, shape: Any) -> None:
+        if self.alias is not None and self.alias.base is not None:
+            raise unsupported("setting the shape of a view")
+        found = functions[np.reshape](self, shape)
+        self.flush()
+        self.node, self.value = found.node, found.value
+        if self.alias is not None:
+            self.alias = None
+
     @property
     def dtype(self) -> np.dtype:  # type: ignore[override]
         return self.node.dtype
@@ -490,16 +536,23 @@ class RecordingTensor(Tensor):
     def weak(self) -> bool:  # type: ignore[override]
         return self.node.weak
 
+    def flush(self) -> None:
+        if self.pending is not None:
+            functions["flush"](self)
+
     def held(self) -> Any:
+        self.flush()
         return self.value
 
     def hold(self, value: Any) -> None:
         self.value = value
 
     def become(self, new: Any) -> None:
+        new = settled_writes(new)
+        self.pending = None
         if type(new) is RecordingTensor and new.level == self.level:
             if new.program is not self.program:
-                raise from_inside(self)
+                raise from_inside(self) if new.program is None else new.program.unseen(self.value)
             self.node, self.value = new.node, new.value
             return
         if isinstance(new, Traced) and new.level > self.level:
@@ -508,11 +561,25 @@ class RecordingTensor(Tensor):
         self.value = new
 
     def twin(self) -> Any:
+        self.flush()
+        program, level = context.program, recording_level()
+        if self.program is None and program is not None and program.level == level:
+            if self.node.root == NEVER:  # an array from outside, copied inside
+                return RecordingTensor(program.node_of(self.value), self.value, level, program)
+        elif self.node.root == NEVER and self.level < level:
+            return RecordingTensor(self.node, self.value, level)
         return RecordingTensor(self.node, self.value, self.level, self.program)
+
+    def __getattr__(self, name: str) -> Any:
+        """What only an array has (`ctypes`, `data`), where this is no more than one."""
+        if not name.startswith("__") and self.is_over():
+            return getattr(np.asarray(self.value), name)
+        raise AttributeError(f"a traced value has no attribute {name!r}")
 
     def is_over(self) -> bool:
         """Whether every differentiation has ended, or it depends on none: the tensor is then no
         more than its value."""
+        self.flush()
         root, program = self.node.root, self.program
         if isinstance(self.value, Traced):
             return False
@@ -527,6 +594,7 @@ class RecordingTensor(Tensor):
         return value.concrete(what) if isinstance(value, Tensor) else value
 
     def shown(self) -> Any:
+        self.flush()
         value = self.value
         if self.program is not None and self.node in self.program.unknown:
             return NotComputed(self)
@@ -574,7 +642,7 @@ class RecordingTensor(Tensor):
         elif root == NEVER:
             if type(output) is not np.ndarray or not any(n is not None for n in nodes):
                 return output
-            made = local(output)
+            made = local(output, "iufc" if program is None else "fc")
             if primitive in VIEWS:
                 link(inputs[0], made, primitive, parameters)
             return made
@@ -616,11 +684,13 @@ def stand_in(t: Type, as_array: bool) -> Any:
     return made
 
 
-def local(value: Any) -> Any:
+def local(value: Any, kinds: str = "fc") -> Any:
     """An array that is made while a trace runs, as a handle: traced values can be written into it.
 
     Arrays of integers and booleans, of which nothing depends on traced values, stay plain."""
-    if type(value) is not np.ndarray or value.dtype.kind not in "fc" or not value.ndim:
+    if type(value) is not np.ndarray or value.dtype.kind not in kinds or not value.ndim:
+        return value
+    if not is_tracing():  # another thread has met a handle
         return value
     level, program = recording_level(), context.program
     owner = program if program is not None and program.level == level else None
@@ -631,15 +701,47 @@ def local(value: Any) -> Any:
     return RecordingTensor(node, value, level, owner)
 
 
+VIEWING: set[str] = set()  # NumPy's functions that give views; `numpy.register` fills it
+
+
+def all_outside(x: Any) -> bool:
+    """Whether all handles among arguments are arrays from outside, no more than that."""
+    if type(x) is RecordingTensor:
+        x.flush()
+        return x.program is None and x.node.root == NEVER and type(x.value) is np.ndarray
+    if isinstance(x, (tuple, list)):
+        return all(map(all_outside, x))
+    if type(x) is dict:
+        return all(map(all_outside, x.values()))
+    return not isinstance(x, Traced)
+
+
+def as_arrays(x: Any) -> Any:
+    """Arguments with the arrays in place of their handles."""
+    if type(x) is RecordingTensor:
+        return x.held()
+    if type(x) in (tuple, list):
+        return type(x)([as_arrays(y) for y in x])
+    return {k: as_arrays(y) for k, y in x.items()} if type(x) is dict else x
+
+
+def on_arrays(function: Callable, args: tuple, kwargs: dict[str, Any]) -> Any:
+    """NumPy's own answer for arrays from outside; arrays in it are as if made inside."""
+    found = function(*as_arrays(args), **as_arrays(kwargs))
+    return tuple(map(local, found)) if type(found) is tuple else local(found)
+
+
 def is_tracing() -> bool:
     """Whether a traced function is running in this thread."""
+    if context.is_plain:
+        return False
     return bool(context.program is not None or context.differentiations or context.batches)
 
 
 def refuse_leaked(inputs: tuple) -> None:
     """Raise for a traced value that outlived the trace that knows what it is."""
     for x in inputs:
-        if type(x) is not RecordingTensor:
+        if type(x) is not RecordingTensor or all_outside(x):
             continue
         lost = x.program is not None and (x.program.ended or context.program is None)
         if lost or x.level > 2 * context.batches + 1:
@@ -653,6 +755,9 @@ def settled(x: Any) -> Any:
     One that is left over from `jit` or `vmap` has no number, and is refused.
     """
     while type(x) is RecordingTensor:
+        x.flush()
+        if all_outside(x):
+            return x.value
         if x.program is not context.program or x.level > 2 * context.batches + 1:
             refuse_leaked((x,))
         if x.program is not None or oldest[0] <= x.node.root < NEVER:
@@ -663,9 +768,17 @@ def settled(x: Any) -> Any:
     return x
 
 
+def settled_writes(x: Any) -> Any:
+    """A value with all that was written into it."""
+    if isinstance(x, Traced):
+        x.flush()
+    return x
+
+
 def formed(x: Any, as_array: bool) -> Any:
     """A value without axes as an array without axes, or as a number: also behind a handle."""
     if type(x) is RecordingTensor:
+        x.flush()
         if x.node.shape or x.node.weak:
             return x
         value = formed(x.value, as_array)
@@ -681,18 +794,6 @@ def is_alive(x: Any) -> bool:
         return settled(x) is x
     except TracingError:
         return False
-
-
-def outlived(transform: str, position: Any) -> TracingError:
-    """The error for a traced value that was kept after its transform had ended."""
-    return TracingError(
-        message(
-            f"a traced value was used after the `{transform}` that made it had ended, or in "
-            f"another thread (it was made at {describe(position)})",
-            expected=f"values that the function under `{transform}` returns",
-            instead="`return` it from the function, and use the result",
-        )
-    )
 
 
 def record(
@@ -776,6 +877,7 @@ def record_several(
 def plain_value(x: Any) -> Any:
     """The number or array behind any handle (row 0 of a batch): for printing and examples only."""
     while isinstance(x, Tensor):
+        x.flush()
         if isinstance(x, RecordingTensor):
             x = x.value
         elif not x.inner.shape[0]:  # type: ignore[attr-defined]

@@ -24,6 +24,7 @@ from ..base.errors import TracingError, message
 from ..graph import op
 from ..graph.op import Traced
 from ..graph.primitive import Primitive
+from .context import context
 from .operands import as_operand, functions, is_stand_in
 
 VIEWS = frozenset(
@@ -192,8 +193,100 @@ def put_back(alias: Alias, new: Any) -> Any:
     raise ValueError("assignment destination is read-only")
 
 
+# ---------------------------------------------------------------------------------------- elements
+
+
+def element_of(x: Any, key: Any) -> int | None:
+    """The place of one element, counted in C order, for a key of plain integers; None for others.
+    (One out of range is for NumPy's error.)"""
+    entries = key if type(key) is tuple else (key,)
+    shape = x.shape
+    if len(entries) != len(shape):
+        return None
+    place = 0
+    for entry, n in zip(entries, shape, strict=True):
+        if type(entry) is not int:
+            if not isinstance(entry, np.integer):
+                return None
+            entry = int(entry)
+        if not -n <= entry < n:
+            return None
+        place = place * n + entry % n
+    return place
+
+
+def write_element(x: Any, place: int, value: Any) -> bool:
+    """Note that one element is written; False where that must be done at once: the handle is a
+    view or has views, or the value belongs to another trace."""
+    alias = x.alias
+    if alias is not None and (alias.base is not None or any(v() is not None for v in alias.views)):
+        return False
+    program = context.program
+    if program is not None and x.program is not program:
+        return False
+    given: Any = value
+    if isinstance(value, Traced):
+        same = type(given) is type(x) and given.level == x.level and given.program is x.program
+        if not same or given.shape or given.dtype != x.dtype:
+            return False
+        value = op.convert(given, dtype=x.dtype) if given.weak else given.twin()
+    elif type(value) is float or type(value) is int or isinstance(value, np.generic):
+        if np.ndim(value) or (np.iscomplexobj(value) and x.dtype.kind != "c"):
+            return False
+        value = x.dtype.type(value)
+    else:
+        return False
+    if x.pending is None:
+        x.pending = {}
+    x.pending[place] = value
+    return True
+
+
+def flush(x: Any) -> None:
+    """Write all elements that are pending, in one operation."""
+    log, x.pending = x.pending, None
+    size = int(np.prod(x.shape))
+    flat = op.reshape(x, shape=(size,)) if len(log) < size else None
+    write(x, op.reshape(patched(flat, range(size), log), shape=x.shape))
+
+
+def patched(flat: Any, places: Sequence[int], log: dict[int, Any]) -> Any:
+    """The elements at some places: those that were written, the others as they are in `flat`."""
+    written = [k for k, place in enumerate(places) if place in log]
+    values = op.stack(*[log[places[k]] for k in written], axis=0)
+    if len(written) == len(places):
+        return values
+    order = np.arange(len(places))
+    order[written] = len(places) + np.arange(len(written))
+    return op.gather(op.concatenate(flat, values, axis=0), order)
+
+
+def pending_part(x: Any, key: Any, read: Callable[[Any, Any], Any]) -> Any:
+    """`x[key]` for slices of an array into which elements were written that are not in its value
+    yet: these are put into what is read, and stay pending.  NotImplemented for other keys."""
+    entries = key if type(key) is tuple else (key,)
+    if functions["ranges"](x.shape, entries) is NotImplemented:
+        return NotImplemented
+    size = int(np.prod(x.shape))
+    places = np.arange(size).reshape(x.shape)[key].reshape(-1).tolist()
+    log, x.pending = x.pending, None
+    try:
+        found = read(x, key)
+        if any(k in log for k in places):
+            flat = op.reshape(found, shape=(len(places),))
+            found.become(op.reshape(patched(flat, places, log), shape=found.shape))
+    finally:
+        x.pending = log
+    return found
+
+
 def setitem(x: Any, key: Any, value: Any) -> None:
     """`x[key] = value`."""
+    if hasattr(x, "program"):
+        place = element_of(x, key)
+        if place is not None and write_element(x, place, value):
+            return
+    x.flush()
     entries = key if type(key) is tuple else (key,)
     found = functions["ranges"](x.shape, entries)
     if found is NotImplemented:
@@ -343,5 +436,6 @@ def copies(leaves: Sequence[Any]) -> list[Any]:
     return [x.twin() if isinstance(x, Traced) and hasattr(x, "twin") else x for x in leaves]
 
 
+functions["flush"] = flush
 functions["setitem"] = setitem
 functions["update"] = update

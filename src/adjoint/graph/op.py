@@ -22,6 +22,10 @@ class Traced:
     __slots__ = ()
     level: int
     shape: tuple[int, ...]
+    pending: Any = None  # what is still to be written into it, before anybody reads it
+
+    def flush(self) -> None:
+        """Write what is pending."""
 
     def process(self, primitive: Primitive, inputs: tuple, parameters: dict[str, Any]) -> Any:
         """Apply the primitive where this value has the highest level among the inputs."""
@@ -32,8 +36,11 @@ def apply(primitive: Primitive, inputs: tuple, parameters: dict[str, Any]) -> An
     """Apply a primitive to inputs of any kind."""
     top = None
     for x in inputs:
-        if isinstance(x, Traced) and (top is None or x.level > top.level):
-            top = x
+        if isinstance(x, Traced):
+            if x.pending is not None:
+                x.flush()
+            if top is None or x.level > top.level:
+                top = x
     if top is None:
         return primitive.evaluate(*inputs, **parameters)
     return top.process(primitive, inputs, parameters)

@@ -53,6 +53,14 @@ COMBINE = {
 Where = Any
 
 
+MOST_STEPS = 120_000  # values that are asked for in one program; most programs have some thousands
+
+
+class TooMuch(Exception):
+    """A program whose code would be too long: what is put together from parts that are put together
+    from parts may be computed again and again."""
+
+
 class Scope:
     """An open loop: what it has computed so far."""
 
@@ -81,6 +89,7 @@ class Lowering:
         self.outputs: list[Array] = []
         self.axes: dict[Expression, list[int]] = {}  # of kept arrays
         self.written_to: dict[Expression, int] = {}  # kept values that are an output's memory
+        self.steps = 0  # how many values were asked for
 
     # -------------------------------------------------------------------------------------- symbols
 
@@ -216,6 +225,9 @@ class Lowering:
             return found
         waiting = [(x, at)]
         while waiting:
+            self.steps += 1
+            if self.steps > MOST_STEPS:
+                raise TooMuch
             y, here = waiting[-1]
             taken = branch(y, cell_of(here)) if y.op == "map" else None
             if taken is not None and (y is own or taken.op == "constant" or not self.is_read(y)):

@@ -27,7 +27,13 @@ def lane_classes(plan: Plan, lanes: int) -> tuple[Class, ...]:
     ]
     found: list[Class] = []
     while candidates:
-        best = min(candidates, key=lambda c: (score(plan, left, c, lanes), c.rank))
+        by_class: dict[Class, list[Statement]] = {}
+        for s in left:
+            for c in set(s.classes.values()):
+                by_class.setdefault(c, []).append(s)
+        total = sum(work_of(s) for s in left)
+        scores = {c: round(total + change(by_class.get(c, ()), c, lanes), 2) for c in candidates}
+        best = min(candidates, key=lambda c: (scores[c], c.rank))
         found.append(best)
         beside = {c for s in plan.statements for c in s.nest if best in s.nest}
         left = [s for s in left if best not in s.nest]
@@ -36,17 +42,19 @@ def lane_classes(plan: Plan, lanes: int) -> tuple[Class, ...]:
     return tuple(found)
 
 
-def score(plan: Plan, statements: Sequence[Statement], c: Class, lanes: int) -> float:
-    """What statements cost where a class goes along the lanes."""
+def work_of(s: Statement) -> int:
+    """The accesses that a statement costs, one element at a time."""
+    return rough_size(s.domain) * (1 + len(s.reads))
+
+
+def change(statements: Sequence[Statement], c: Class, lanes: int) -> float:
+    """What statements that run through a class cost more or less where it goes along the lanes."""
     total = 0.0
     for s in statements:
-        work = rough_size(s.domain) * (1 + len(s.reads))
-        if c not in s.classes.values():
-            total += work
-            continue
+        work = work_of(s)
         axis = next(q for q, k in s.classes.items() if k is c)
         waste = math.ceil(c.extent / lanes) * lanes / c.extent if c.extent < LONG else 1.0
-        total += work / lanes * waste + strided(s, c, axis)
+        total += work / lanes * waste + strided(s, c, axis) - work
     return total
 
 

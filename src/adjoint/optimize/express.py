@@ -485,6 +485,15 @@ def reduce(graph: Expressions, node: Node, inputs: Sequence[Expression]) -> Expr
     return graph.reduce(node.primitive.name, x, node.parameters["axes"])
 
 
+@handler("euclidean_norm")
+def euclidean_norm(graph: Expressions, node: Node, inputs: Sequence[Expression]) -> Expression:
+    x = convert(graph, inputs[0], node.dtype)
+    square = graph.map("mul", [x, x], node.dtype)
+    axes = node.parameters["axes"]
+    total = graph.reduce("sum", square, axes) if axes else square
+    return graph.map("sqrt", [total], node.dtype)
+
+
 @handler("cumsum", "cumprod", "cummax", "cummin")
 def scan(graph: Expressions, node: Node, inputs: Sequence[Expression]) -> Expression:
     code = node.primitive.code

@@ -206,7 +206,21 @@ def order_classes(plan: Plan) -> None:
     it before its last statement), then the one with most work, then the axis that comes first in
     the largest array that is read."""
 
+    reducing: set[Class] = set()
+    work: dict[Class, int] = {}
+    for s in plan.statements:
+        reducing.update(s.classes[q] for q in s.reduced if q in s.classes)
+        size = rough_size(s.domain)
+        for c in set(s.classes.values()):
+            work[c] = work.get(c, 0) + size
+    position: dict[Class, tuple[int, int]] = {}
+    for (x, axis), found in plan.leaves.items():
+        here = -rough_size(x.shape), axis
+        position[found] = min(position.get(found, here), here)
+
     def phases(c: Class) -> int:
+        if c not in reducing:
+            return 0
         depth: dict[Statement, int] = {}
         for s in plan.statements:
             depth[s] = max(
@@ -215,18 +229,11 @@ def order_classes(plan: Plan) -> None:
             )
         return max(depth[s] for s in plan.statements if c in s.classes.values())
 
-    def work(c: Class) -> int:
-        return sum(rough_size(s.domain) for s in plan.statements if c in s.classes.values())
+    def key(c: Class) -> tuple:
+        axis = position.get(c, (0, 0))[1]
+        return c.is_fixed, phases(c), -work.get(c, 0), axis, -rough(c.extent)
 
-    def position(c: Class) -> int:
-        axes = [
-            (-rough_size(x.shape), axis) for (x, axis), found in plan.leaves.items() if found is c
-        ]
-        return min(axes, default=(0, 0))[1]
-
-    plan.classes.sort(
-        key=lambda c: (c.is_fixed, phases(c), -work(c), position(c), -rough(c.extent))
-    )
+    plan.classes.sort(key=key)
     for rank, c in enumerate(plan.classes):
         c.rank = rank
     for s in plan.statements:
@@ -257,7 +264,6 @@ class Tree:
         here = set(statements)
         group: dict[Statement, int] = {}
         groups: list[Class] = []
-        left = list(statements)
         before: dict[Statement, list[Statement]] = {
             s: list(dict.fromkeys(p for p, _ in s.reads if p in here)) for s in statements
         }
@@ -271,37 +277,65 @@ class Tree:
                 return group[p]
             return group[p] + (0 if c is opened(s) and in_step(p, s, c) else 1)
 
-        weight: dict[Class | None, int] = {}
+        waiting = {s: len(before[s]) for s in statements}  # for so many others
+        readers: dict[Statement, list[Statement]] = {s: [] for s in statements}
+        weight: dict[Class, int] = {}
+        members: dict[Class, list[Statement]] = {}
+        ready: dict[Class, int] = {}  # how many statements of a class wait for nothing
+        loose: list[Statement] = []  # those without a loop here that wait for nothing
+
+        def is_ready(s: Statement) -> None:
+            c = opened(s)
+            if c is None:
+                loose.append(s)
+            else:
+                ready[c] = ready.get(c, 0) + 1
+
+        def put(s: Statement, number: int) -> None:
+            group[s] = number
+            for r in readers[s]:
+                waiting[r] -= 1
+                if not waiting[r]:
+                    is_ready(r)
+
         for s in statements:
-            weight[opened(s)] = weight.get(opened(s), 0) + rough_size(s.domain)
-        while left:
-            for s in left:
-                if opened(s) is None and all(p in group for p in before[s]):
-                    group[s] = len(groups)
-            left = [s for s in left if s not in group]
-            ready = {opened(s) for s in left if all(p in group for p in before[s])}
-            ready.discard(None)
-            if not ready:
-                if left and not any(all(p in group for p in before[s]) for s in left):
+            for p in before[s]:
+                readers[p].append(s)
+            if (c := opened(s)) is not None:
+                weight[c] = weight.get(c, 0) + rough_size(s.domain)
+                members.setdefault(c, []).append(s)
+            if not waiting[s]:
+                is_ready(s)
+        while len(group) < len(statements):
+            while loose:
+                put(loose.pop(), len(groups))
+            open_now = [c for c, count in ready.items() if count]
+            if not open_now:
+                if len(group) < len(statements):
                     raise AssertionError("statements wait for each other")
-                continue
-            chosen = min(ready, key=lambda c: (weight[c], c.rank))  # type: ignore[union-attr]
+                break
+            chosen = min(open_now, key=lambda c: (weight[c], c.rank))
             number = len(groups)
-            groups.append(chosen)  # type: ignore[arg-type]
-            for s in left:
-                if opened(s) is chosen and all(
-                    p in group and earliest(p, s) <= number for p in before[s]
-                ):
-                    group[s] = number
-            left = [s for s in left if s not in group]
+            groups.append(chosen)
+            rest = []
+            for s in members[chosen]:
+                if not waiting[s] and all(earliest(p, s) <= number for p in before[s]):
+                    ready[chosen] -= 1
+                    put(s, number)
+                else:
+                    rest.append(s)
+            members[chosen] = rest
         self.sink(statements, group, groups, opened, earliest)
         items: list[Any] = []
-        for number in range(len(groups) + 1):
-            for s in statements:
-                if opened(s) is None and group[s] == number:
+        numbered: list[list[Statement]] = [[] for _ in range(len(groups) + 1)]
+        for s in statements:
+            numbered[group[s]].append(s)
+        for number, some in enumerate(numbered):
+            for s in some:
+                if opened(s) is None:
                     s.path = path
                     items.append(s)
-            inside = [s for s in statements if opened(s) is not None and group[s] == number]
+            inside = [s for s in some if opened(s) is not None]
             if inside:
                 nest = Nest(groups[number])
                 nest.statements = inside

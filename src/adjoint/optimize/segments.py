@@ -30,8 +30,10 @@ def steps_of(
     function: Function,
     reason: Callable[[Node], str | None],
     weight: Callable[[Node], int] = lambda node: 1,
+    longest: int = LONG,
 ) -> list[Step]:
-    """Cut a graph into steps; `weight` tells what a node counts in the length of a segment."""
+    """Cut a graph into steps; `weight` tells what a node counts in the length of a segment, and
+    `longest` how long one may be."""
     given = set(function.inputs)
     stage: dict[Node, int] = {}
     reasons: dict[Node, str] = {}
@@ -60,7 +62,7 @@ def steps_of(
             readers.setdefault(x, []).append(node)
     results = set(function.outputs)
     for level in range(last + 1):
-        for piece in pieces(segments.get(level, []), weight):
+        for piece in pieces(segments.get(level, []), weight, longest):
             made.append(segment(piece, readers, results))
         for node in others.get(level, ()):
             inputs = tuple(dict.fromkeys(node.inputs))
@@ -68,13 +70,15 @@ def steps_of(
     return made
 
 
-def pieces(nodes: Sequence[Node], weight: Callable[[Node], int]) -> list[Sequence[Node]]:
+def pieces(
+    nodes: Sequence[Node], weight: Callable[[Node], int], longest: int = LONG
+) -> list[Sequence[Node]]:
     """A long segment in pieces of equal length: those of an unrolled loop are alike, so that one
     machine code serves them all."""
     total = sum(map(weight, nodes))
-    if total <= LONG:
+    if total <= longest:
         return [nodes] if nodes else []
-    count = max(PIECE * len(nodes) // total, 1)
+    count = max(min(PIECE, longest) * len(nodes) // total, 1)
     return [completed(nodes[k : k + count]) for k in range(0, len(nodes), count)]
 
 

@@ -117,9 +117,53 @@ def fold(node: Node, inputs: tuple) -> Any:
         return node.primitive.evaluate(*values, **node.parameters)
 
 
+def without_elements(node: Node, inputs: tuple) -> Any:
+    """What has no elements, or is made of nothing that has, is known now."""
+    if node.shape is None or not inputs:
+        return None
+    if 0 in node.shape:
+        return np.empty(node.shape, node.dtype)
+    if not any(0 in getattr(x, "shape", ()) for x in inputs):
+        return None
+    values = []
+    for x in inputs:
+        t, value = type_of(x), constant_value(x)
+        if isinstance(value, op.Traced):
+            if t.size:
+                return None
+            value = np.empty(t.shape, t.dtype)
+        values.append(value)
+    with np.errstate(all="ignore"):
+        return node.primitive.evaluate(*values, **node.parameters)
+
+
+@RULES.rule("concatenate")
+def drop_parts_without_elements(node: Node, inputs: tuple) -> Any:
+    """Parts without elements add nothing, but for their dtype."""
+    kept = [x for x in inputs if type_of(x).size]
+    if len(kept) == len(inputs) or not kept:
+        return None
+    if any(type_of(x).dtype != node.dtype for x in kept):
+        return None
+    return apply(node.primitive, tuple(kept), node.parameters)
+
+
+@RULES.rule("set_slice")
+def drop_write_of_nothing(node: Node, inputs: tuple) -> Any:
+    """A write without elements changes nothing."""
+    return inputs[0] if type_of(inputs[1]).size == 0 else None
+
+
+@RULES.rule("scatter_set")
+def drop_scatter_of_nothing(node: Node, inputs: tuple) -> Any:
+    """The same at places that are data."""
+    return inputs[0] if type_of(inputs[1]).size == 0 else None
+
+
 FOLDABLE = ("elementwise", "reduction", "layout", "index", "contraction")
 for primitive in op.registry.values():
     if primitive.kind in FOLDABLE:
+        RULES.rule(primitive.name)(without_elements)
         RULES.rule(primitive.name)(fold)
 
 

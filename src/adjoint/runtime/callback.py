@@ -70,7 +70,7 @@ def callback(native: Native, given: int, captured: Sequence[Any], signature: str
 
 def misfit(native: Native, given: int, captured: Sequence[Any], signature: str) -> str | None:
     """Why a program is no C function of a signature; None where it is."""
-    inputs, outputs = native.step.inputs[:given], native.step.outputs
+    inputs, outputs = native.step.inputs[:given], results(native)
     if len(outputs) != 1 or outputs[0].shape or outputs[0].dtype != np.float64:
         return "the result must be one float64 number"
     if any(x.dtype != np.float64 for x in inputs):
@@ -88,6 +88,11 @@ def misfit(native: Native, given: int, captured: Sequence[Any], signature: str) 
     if native.workspace > STACK:
         return f"it needs {native.workspace:,} bytes of workspace, the stack gives {STACK:,}"
     return None
+
+
+def results(native: Native) -> list[Any]:
+    """What a program gives: what only tells whether it fits the call is no result."""
+    return [x for x in native.step.outputs if x.primitive.name != "require"]
 
 
 def module_text(native: Native, given: int, captured: Sequence[Any], signature: str) -> str:
@@ -120,6 +125,9 @@ def module_text(native: Native, given: int, captured: Sequence[Any], signature: 
             lines.append(f"  %x{k} = getelementptr double, ptr %xs, i64 {k}")
             put(k, "ptr", f"%x{k}")
     put(inputs, "ptr", "%out")
+    if len(native.step.outputs) > 1:
+        lines.append("  %spare = alloca i64, align 8")
+        put(inputs + 1, "ptr", "%spare")
     if native.workspace:
         lines.append(f"  %room = alloca i8, i64 {native.workspace}, align {ALIGNMENT}")
         put(native.workspace_slot, "ptr", "%room")

@@ -32,7 +32,7 @@ from ..graph.primitive import Scalar
 from ..loops.finish import finish
 from ..loops.ir import Loop, Program
 from ..loops.levels import levels, unrolled
-from ..loops.lower import lower
+from ..loops.lower import TooMuch, lower
 from ..loops.rare import mark_rare
 from ..loops.schedule import lane_classes
 from ..loops.share import gathers, heaviest, is_chain, share, work
@@ -45,7 +45,7 @@ from ..optimize.fuse import plan
 from ..optimize.merge import merged
 from ..optimize.parts import COMPLEX, by_parts, weight
 from ..optimize.parts import reason as reason_by_parts
-from ..optimize.segments import Step, steps_of
+from ..optimize.segments import LONG, Step, steps_of
 from . import ahead, cpu, products, threads
 from .cache import default
 from .plans import Binding, cells, digest, recall, remember
@@ -319,9 +319,14 @@ def native_reason(node: Node) -> str | None:
     return reason_by_parts(node, lambda part: reason(part, scalar_reason))
 
 
+LENGTHS = (LONG, 150, 30, 0)  # of segments, tried in order until none has too much code
+
+
 def cut(function: Function) -> tuple[list[tuple[Step, bool]], bool]:
     """The steps of a graph, each with whether it is native code; and whether that is one piece."""
-    steps = steps_of(function, native_reason, weight)
+    longest = function.cache.get("longest", LENGTHS[0])
+    reason = native_reason if longest else lambda node: "its code would be too long"
+    steps = steps_of(function, reason, weight, longest)
     if not steps or (len(steps) == 1 and steps[0].reason is None):
         given = set(function.inputs)
         nodes = tuple([n for n in function.order if n not in given])
@@ -329,6 +334,9 @@ def cut(function: Function) -> tuple[list[tuple[Step, bool]], bool]:
         if has_elements(step) and all(native_dtype(n) for n in (*function.inputs, *nodes)):
             return [(step, True)], True
     return [(step, step.reason is None and has_elements(step)) for step in steps], False
+
+
+LINKS: list[Callable[..., Native]] = []  # how segments become one; filled in by `linked`
 
 
 class Executable:
@@ -339,11 +347,19 @@ class Executable:
         self.target = target or host()
         self.whole: Native | None = None
         self.steps: list[tuple[Step, Callable | None]] = []
-        steps, is_whole = cut(function)
-        for step, is_native in steps:
-            self.steps.append((step, Native(step, self.target) if is_native else None))
+        for longest in LENGTHS:
+            function.cache["longest"] = longest
+            steps, is_whole = cut(function)
+            try:
+                self.steps = [(s, Native(s, self.target) if own else None) for s, own in steps]
+                break
+            except TooMuch:
+                continue
         if is_whole:
             self.whole = self.steps[0][1]  # type: ignore[assignment]
+        elif len(steps) > 1 and all(is_native for _, is_native in steps):
+            if all(map(native_dtype, (*function.inputs, *function.outputs))):
+                self.whole = LINKS[0](function, [made for _, made in self.steps], self.target)
 
     def __call__(self, values: Sequence[Any]) -> list[Any]:
         """The outputs for these inputs."""

@@ -246,7 +246,7 @@ def account(entry: Any, recorded: Recorded, args: tuple, kwargs: dict[str, Any])
             for name, node in zip(recorded.names, recorded.function.inputs, strict=True)
         ]),
         results=tuple([plain_type(x) for x in recorded.program.results_of(recorded.function)]),
-        branches=tuple(map(str, recorded.program.guards)),
+        branches=tuple(map(str, recorded.program.branches())),
         ways=entry.fallback.__self__.ways(args, kwargs),
         stages=[*recorded.stages, *stage_reports(segments)],
         found=worst(found),

@@ -88,10 +88,12 @@ class Clocks:
         self.ticks: list[list[np.ndarray]] = [[] for _ in self.steps]
         self.seconds: list[list[float]] = [[] for _ in self.steps]
         self.marks: list[tuple[float, int]] = []  # our clock's and the processor's
+        self.runs = 0
 
     def run(self, inputs: Sequence[Any]) -> None:
         """Run once; raises `OutOfRange`."""
         clock = time.perf_counter
+        self.runs += 1
         known: dict[Node, Any] = dict(zip(self.function.inputs, inputs, strict=True))
         for k, (step, native) in enumerate(zip(self.steps, self.timed, strict=True)):
             begin = clock()
@@ -109,7 +111,7 @@ class Clocks:
 
     def totals(self) -> list[float]:
         """The seconds of each run."""
-        return [sum(s) for s in zip(*self.seconds, strict=True)]
+        return [sum(s) for s in zip(*self.seconds, strict=True)] or [0.0] * self.runs
 
     def whole_steps(self, chosen: Sequence[int]) -> list[float]:
         """The median seconds of each step in some of the runs."""

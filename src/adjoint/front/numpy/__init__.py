@@ -17,6 +17,7 @@ from . import (  # noqa: F401  (each registers its functions)
     elementwise,
     fft,
     indexing,
+    iteration,
     layout,
     linalg,
     padding,

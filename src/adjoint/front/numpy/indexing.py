@@ -21,6 +21,7 @@ from ...graph import op
 from ...graph.op import Traced
 from ..operands import functions
 from ..trace import RecordingTensor
+from ..writing import element_of, pending_part
 from .register import array_like, has_traced
 
 ZERO = np.zeros((), bool)
@@ -28,6 +29,13 @@ ZERO = np.zeros((), bool)
 
 def getitem(x: Any, key: Any) -> Any:
     """`x[key]` for a traced array, or for a plain array under a key that holds a traced one."""
+    if isinstance(x, Traced) and x.pending is not None:
+        place = element_of(x, key)
+        if place is not None:
+            return pending_element(x, key, place)
+        found = pending_part(x, key, getitem)
+        if found is not NotImplemented:
+            return found
     shape = x.shape
     kind = type(key)
     if kind is int and shape:
@@ -38,6 +46,18 @@ def getitem(x: Any, key: Any) -> Any:
     entries = key if kind is tuple else (key,)
     found = basic(x, shape, entries)
     return found if found is not NotImplemented else advanced(x, shape, key, entries)
+
+
+def pending_element(x: Any, key: Any, place: int) -> Any:
+    """An element of an array into which elements were written that are not in its value yet."""
+    found: Any = x.pending.get(place)
+    if found is not None:
+        return found.twin() if hasattr(found, "twin") else found
+    log, x.pending = x.pending, None
+    try:
+        return getitem(x, key)
+    finally:
+        x.pending = log
 
 
 def refusal(shape: tuple[int, ...], key: Any) -> Exception:

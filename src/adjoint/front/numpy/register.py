@@ -17,8 +17,9 @@ from ...base.dtypes import WEAK
 from ...base.errors import TracingError, message
 from ...graph import op
 from ...graph.op import Traced
+from ..context import context
 from ..operands import functions, has_traced
-from ..trace import Tensor, is_tracing, local
+from ..trace import VIEWING, Tensor, all_outside, is_tracing, local, on_arrays
 from ..writing import duplicate
 
 names: dict[
@@ -85,6 +86,9 @@ GIVE_VIEWS = set(
     " real_if_close require reshape rollaxis rot90 sliding_window_view split squeeze swapaxes"
     " transpose trim_zeros unstack vsplit".split()
 )
+# Functions that call the user's, which may know traced values whatever the arguments are.
+TAKE_FUNCTIONS = {"apply_along_axis", "apply_over_axes", "piecewise"}
+VIEWING.update(GIVE_VIEWS | TAKE_FUNCTIONS)
 # Functions whose fresh result lies in memory as the argument does; that of others in C order.
 KEEP_LAYOUT = set("array concat concatenate copy hstack pad roll sort tril triu vstack".split())
 
@@ -95,19 +99,36 @@ def public(function: Callable, implementation: Callable) -> Callable:
     sequences = function.__name__ in TAKE_SEQUENCES
     if function.__name__ in MAKE_ARRAYS:
         return maker(function, implementation)
-    own = implementation if function.__name__ in GIVE_VIEWS else unshared(implementation)
+    takes_functions = function.__name__ in TAKE_FUNCTIONS
+    gives_views = function.__name__ in GIVE_VIEWS
+    own = implementation if gives_views else unshared(implementation)
 
     @wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
-        if any_traced(args, kwargs):
+        if any_traced(args, kwargs) or (takes_functions and is_tracing()):
+            if not gives_views and not takes_functions and all_outside((args, kwargs)):
+                if context.program is None:
+                    return on_arrays(function, args, kwargs)
+                try:
+                    return own(*args, **kwargs)
+                except TracingError:  # as part of the program: what it is now
+                    return on_arrays(function, args, kwargs)
             if not sequences:
                 args = tuple(
                     [nested(x) if type(x) in (list, tuple) and has_traced(x) else x for x in args]
                 )
             return own(*args, **kwargs)
-        return function(*args, **kwargs)
+        found = function(*args, **kwargs)
+        if is_new(found) and is_tracing() and not any(found is x for x in args):
+            return local(found)
+        return found
 
     return call
+
+
+def is_new(x: Any) -> bool:
+    """Whether nobody else has the memory of a result of plain values."""
+    return type(x) is np.ndarray and x.base is None
 
 
 def maker(function: Callable, implementation: Callable) -> Callable:
@@ -126,8 +147,9 @@ def maker(function: Callable, implementation: Callable) -> Callable:
 
 
 MAKE_ARRAYS = set(
-    "array copy empty empty_like eye full full_like identity linspace logspace geomspace ones"
-    " ones_like zeros zeros_like".split()
+    "arange array bartlett blackman copy empty empty_like eye full full_like hamming"
+    " hanning identity kaiser linspace loadtxt logspace geomspace ones ones_like"
+    " vander zeros zeros_like".split()
 )
 
 # Functions whose list argument is a sequence of arrays; in any other a list with traced elements

@@ -17,6 +17,8 @@ from ...base.dtypes import type_of
 from ...base.errors import TracingError, message
 from ...graph import op
 from ...ops.index import take_along
+from ..operands import functions
+from ..trace import RecordingTensor
 from .elementwise import astype, is_known, known, places_of, still
 from .register import array_like, implements, one_axis, refuse_options
 
@@ -180,14 +182,36 @@ def unique(ar: Any, return_index: bool = False, return_inverse: bool = False,
            return_counts: bool = False, axis: Any = None, *, equal_nan: bool = True,
            sorted: bool = True) -> Any:  # fmt: skip
     ar = array_like(ar)
-    _, first, inverse, counts = np.unique(
-        known(ar, "np.unique"), True, True, True, axis, equal_nan=equal_nan
-    )
     a, k = lined(ar, axis)
-    found = [take_rows(a, first, k)]
+    if axis is None and not is_known(ar) and isinstance(ar, RecordingTensor):
+        first, inverse, counts = by_order(still(a), equal_nan)
+        found = [op.gather(a, first)]
+    else:
+        _, first, inverse, counts = np.unique(
+            known(ar, "np.unique"), True, True, True, axis, equal_nan=equal_nan
+        )
+        found = [take_rows(a, first, k)]
     chosen = ((return_index, first), (return_inverse, inverse), (return_counts, counts))
     found += [extra for wanted, extra in chosen if wanted]
     return found[0] if len(found) == 1 else tuple(found)
+
+
+def by_order(a: Any, equal_nan: bool) -> tuple[Any, Any, Any]:
+    """For each different value where it is first; for each element which of them it is; and how
+    often each is there: all as operations.  What becomes part of the program is only which of the
+    sorted elements are equal to the one before."""
+    order = functions[np.argsort](a, kind="stable")
+    values = op.gather(a, order)
+    differs = values[1:] != values[:-1]
+    if equal_nan and type_of(a).dtype.kind in "fc":
+        one_is_number = op.logical_or(values[1:] == values[1:], values[:-1] == values[:-1])
+        differs = op.logical_and(differs, one_is_number)
+    starts = np.concatenate([[0], 1 + np.flatnonzero(known(differs, "np.unique"))])
+    n = type_of(a).shape[0]
+    counts = np.diff(np.append(starts, n))
+    which = np.repeat(np.arange(len(starts)), counts)
+    inverse = op.gather(which, functions[np.argsort](order, kind="stable"))
+    return op.gather(order, starts), inverse, counts
 
 
 def named(function: Callable, **options: Any) -> Callable:

@@ -1,0 +1,128 @@
+"""Several native segments as one: the machine code that runs them in order (`codegen.link`).
+
+Enters: the segments of a long program, all of them native.  Leaves: a `Linked`, which is called
+like one segment.  What a segment hands to a later one lies in the workspace of a call, where memory
+that nobody reads any more is used again.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..codegen.link import PIECE, module_text
+from ..codegen.targets import Target
+from ..graph.function import Function
+from ..graph.node import Node
+from ..optimize.segments import Step
+from .native import ALIGNMENT, LINKS, Code, Native, library
+
+CALLER, INSIDE, ITSELF = 0, 1, 2  # where an address comes from
+
+
+class Room:
+    """Places in a workspace, handed out and taken back."""
+
+    def __init__(self) -> None:
+        self.bytes = 0
+        self.free: dict[int, list[int]] = {}
+
+    def take(self, size: int) -> int:
+        """So many bytes."""
+        found = self.free.get(size)
+        if found:
+            return found.pop()
+        unit = 8 if size <= ALIGNMENT else ALIGNMENT
+        at = -(-self.bytes // unit) * unit
+        self.bytes = at + size
+        return at
+
+    def give_back(self, at: int, size: int) -> None:
+        """They are not needed any more."""
+        self.free.setdefault(size, []).append(at)
+
+
+def size_of(node: Node) -> int:
+    """The bytes of a value, rounded up so that each begins a line of the cache if it is large."""
+    size = math.prod(node.shape) * node.dtype.itemsize
+    unit = 8 if size <= ALIGNMENT else ALIGNMENT
+    return -(-size // unit) * unit
+
+
+class Linked(Native):
+    """The segments of a function, run one after the other by machine code."""
+
+    def __init__(self, function: Function, pieces: Sequence[Native], target: Target) -> None:
+        self.step = Step((), function.inputs, function.outputs, None)
+        self.target, self.pieces = target, tuple(pieces)
+        self.blocks = {}
+        self.constants = ()
+        self.kept: list[np.ndarray] = []
+        inputs = {node: k for k, node in reversed(list(enumerate(function.inputs)))}
+        results: dict[Node, int] = {}
+        for k, node in enumerate(function.outputs, len(function.inputs)):
+            if node not in inputs and node.primitive.name != "constant":
+                results.setdefault(node, k)
+        last = {x: p for p, piece in enumerate(pieces) for x in piece.step.inputs}
+        room = Room()
+        own_at = room.take(max(piece.workspace for piece in pieces))
+        slots_at = room.take(8 * max(len(piece.slots) for piece in pieces))
+        where: dict[Node, tuple[int, int]] = {x: (CALLER, k) for x, k in inputs.items()}
+        where.update({x: (CALLER, k) for x, k in results.items()})
+        table = [len(pieces)]
+        for p, piece in enumerate(pieces):
+            moves: list[int] = []
+            step = piece.step
+            for node in step.outputs:
+                if node not in where:
+                    where[node] = INSIDE, room.take(size_of(node))
+            for slot, node in enumerate((*step.inputs, *step.outputs)):
+                moves += [slot, *where[node]]
+            if piece.workspace:
+                moves += [piece.workspace_slot, INSIDE, own_at]
+            for node in step.inputs:
+                kind, at = where[node]
+                if kind == INSIDE and last[node] == p:
+                    room.give_back(at, size_of(node))
+            template = piece.slots.copy()
+            table += [
+                piece.code.address, len(template), self.address(template),
+                self.address(np.array(moves, np.int64)), len(moves) // 3, slots_at,
+            ]  # fmt: skip
+        copies = self.copies(function, where, results)
+        table += [len(copies) // 4, self.address(np.array(copies, np.int64))]
+        assert len(table) == 3 + PIECE * len(pieces)
+        count = len(function.inputs) + len(function.outputs)
+        self.workspace_slot = count
+        self.workspace = room.bytes
+        self.work = sum(piece.work for piece in pieces)
+        self.slots = np.zeros(count + 2, np.int64)
+        self.slots[count + 1] = self.address(np.array(table, np.int64))
+        self.code = Code(library(module_text(target, count, count + 1)))
+
+    def address(self, array: np.ndarray) -> int:
+        """The address of an array, which is kept."""
+        self.kept.append(array)
+        return int(array.ctypes.data)
+
+    def copies(
+        self, function: Function, where: dict[Node, Any], results: dict[Node, int]
+    ) -> list[int]:
+        """The outputs that no piece writes: inputs, constants, and what is there already."""
+        found: list[int] = []
+        for k, node in enumerate(function.outputs, len(function.inputs)):
+            if results.get(node) == k:
+                continue
+            if node.primitive.name == "constant":
+                value = np.ascontiguousarray(node.parameters["value"], node.dtype)
+                source = ITSELF, self.address(value)
+            else:
+                source = where[node]
+            found += [k, *source, math.prod(node.shape) * node.dtype.itemsize]
+        return found
+
+
+LINKS.append(Linked)
