@@ -21,7 +21,7 @@ from statistics import median
 
 import interleave
 from interleave import Failed, Worker, median_ratio, race, seconds, spread, times
-from programs import PROGRAMS
+from programs import LOOPS, PROGRAMS
 from programs.record import (
     NO_COMPILER,
     OURS,
@@ -35,12 +35,14 @@ from programs.record import (
     timed_loop,
 )
 
+EVERY = {**PROGRAMS, **LOOPS}
+
 
 def work(side_name: str, program_name: str) -> None:
     """A worker: one side of one program."""
     import numpy as np
 
-    program = PROGRAMS[program_name]
+    program = EVERY[program_name]
     side = program.sides[side_name]
     if reason := absent(side.library):
         print(json.dumps({"absent": reason}), flush=True)
@@ -124,7 +126,7 @@ def main() -> None:
     widths = (19, 10, 21, 8, 10, 10, 8, 18, 7, 4, 6)
     heads = "program,adjoint as,peer,threads,adjoint,peer,ratio,,target,,others".split(",")
     print(" ".join(head.ljust(width) for head, width in zip(heads, widths, strict=True)))
-    for program in (p for p in PROGRAMS.values() if options.only in p.name):
+    for program in (p for p in EVERY.values() if options.only in p.name):
         for ours, peer in (pair for pair in pairs(program) if options.peer in pair[1]):
             side = program.sides[peer]
             target = program.targets.get(side.library) if side.counts else None

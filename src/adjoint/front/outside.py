@@ -158,7 +158,7 @@ def give_back(space: dict[str, Any], name: str, array: Any, handle: Any) -> None
         space[name] = array
 
 
-EXCHANGED = (np.ndarray, np.random.Generator, dict, list)
+EXCHANGED = frozenset([np.ndarray, np.random.Generator, dict, list])
 KINDS: dict[type, bool] = {}  # of objects: whether they are the user's
 
 

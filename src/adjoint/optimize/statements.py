@@ -25,6 +25,7 @@ SEVERAL = 4  # extent up to which axes stay unrolled in code that seldom runs, t
 SCATTERED = 128  # places up to which a scatter to known ones stays unrolled there
 SHORT = 7  # extent up to which axes stay unrolled where dear functions are called
 UNROLLED_REGIONS = 64  # the same where parts are put side by side along the axis
+REGIONS_IN_ALL = 1024  # parts times extents, of all such, up to which these are unrolled
 INSTRUCTIONS = 2000  # of a program with much work, above which fewer axes are unrolled
 INSTRUCTIONS_LITTLE = 1500  # of one with little
 WORK_EACH = 200  # additions that one more instruction is worth compiling for
@@ -116,8 +117,9 @@ class Selection:
         self.rare = rare or Rare(frozenset(), frozenset())
         self.nodes = ordered(outputs)
         self.limit, self.special = UNROLLED, set()
-        for x in self.nodes:
-            if x.op == "regions":
+        boxes = [x for x in self.nodes if x.op == "regions"]
+        if sum(len(x.inputs) * max(x.shape, default=1) for x in boxes) <= REGIONS_IN_ALL:
+            for x in boxes:
                 self.special |= box_extents(x)
         self.costs: dict[Expression, int] = {}
         self.kept: dict[Expression, Statement] = {}  # values, reductions, scans, scatters

@@ -10,6 +10,7 @@ where they are.  Every so many steps the interpreter may take a signal.
 from __future__ import annotations
 
 import ctypes
+import math
 import time
 from collections.abc import Sequence
 from functools import lru_cache
@@ -21,9 +22,11 @@ from ..base.dtypes import type_of
 from ..codegen.drive import module_text
 from ..codegen.targets import host
 from ..graph.function import Function
-from .native import ALIGNMENT, Executable, Native, library
+from .entry.facts import address_of
+from .native import ALIGNMENT, LENGTHS, Executable, Native, library
 
 WORTH = 20_000  # operations of a loop from which it is compiled
+WHOLE = 6000  # nodes of a body that is compiled in one piece
 CHUNK = 1 << 16  # steps before the interpreter is asked for the first time
 PAUSE = 0.2  # seconds between two such questions
 ENDLESS = (1 << 63) - 1
@@ -39,7 +42,7 @@ def driver() -> Any:
 def machine_code(function: Function) -> Native | None:
     """The machine code of a body, made once; None where it is not one piece."""
     if "machine code" not in function.cache:
-        function.cache["machine code"] = Executable(function).whole
+        function.cache["machine code"] = Executable(function, lengths=(WHOLE, *LENGTHS)).whole
     return function.cache["machine code"]
 
 
@@ -64,7 +67,7 @@ class Table:
     def point(self, slot: int, array: np.ndarray) -> None:
         """Let a slot be an array's memory."""
         self.kept.append(array)
-        self.slots[slot] = array.ctypes.data
+        self.slots[slot] = address_of(array)
 
     def twin(self) -> Table:
         """Another table, at first the same."""
@@ -86,21 +89,38 @@ class State:
     """The carry of a loop in its two buffers."""
 
     def __init__(self, nodes: Sequence[Any], values: Sequence[Any]) -> None:
-        self.even = [np.array(plain(x, n)) for n, x in zip(nodes, values, strict=True)]
-        self.odd = [np.empty_like(x) for x in self.even]
+        self.nodes, self.offsets, size = nodes, [], 0
+        for n in nodes:
+            self.offsets.append(size)
+            count = math.prod(n.shape) * n.dtype.itemsize
+            unit = 8 if count <= ALIGNMENT else ALIGNMENT
+            size += -(-count // unit) * unit
+        self.buffers = [np.zeros(size + ALIGNMENT, np.uint8) for _ in range(2)]
+        self.starts = [-(-address_of(x) // ALIGNMENT) * ALIGNMENT for x in self.buffers]
+        for k, x in enumerate(values):
+            self.view(0, k)[...] = x
+
+    def view(self, which: int, k: int) -> np.ndarray:
+        """A part of the carry in one of the buffers."""
+        buffer, node = self.buffers[which], self.nodes[k]
+        start = self.starts[which] - address_of(buffer) + self.offsets[k]
+        return np.ndarray(node.shape, node.dtype, buffer, start)
 
     def point(self, even: Table, odd: Table, inputs: int, outputs: int | None) -> None:
         """Let tables read it from slot `inputs` on, and write it from slot `outputs` on."""
-        for k, (a, b) in enumerate(zip(self.even, self.odd, strict=True)):
-            even.point(inputs + k, a)
-            odd.point(inputs + k, b)
-            if outputs is not None:
-                even.point(outputs + k, b)
-                odd.point(outputs + k, a)
+        first, second = (np.array(self.offsets, np.int64) + start for start in self.starts)
+        count = len(self.offsets)
+        even.slots[inputs : inputs + count] = first
+        odd.slots[inputs : inputs + count] = second
+        if outputs is not None:
+            even.slots[outputs : outputs + count] = second
+            odd.slots[outputs : outputs + count] = first
+        even.kept.append(self.buffers)
 
     def after(self, steps: int) -> list[Any]:
         """The carry after so many steps."""
-        return [x if x.ndim else x[()] for x in (self.odd if steps & 1 else self.even)]
+        found = [self.view(steps & 1, k) for k in range(len(self.nodes))]
+        return [x.copy() if x.ndim else x[()] for x in found]
 
 
 def run(body: Native, even: Table, odd: Table, moves: Sequence[tuple[int, int]],
@@ -157,7 +177,7 @@ def scan(values: tuple, p: dict[str, Any]) -> tuple | None:
         begin, by = (array[length - 1 :], -stride) if backwards else (array, stride)
         even.point(slot, begin)
         odd.kept.append(array)
-        odd.slots[slot] = begin.ctypes.data + by
+        odd.slots[slot] = address_of(begin) + by
         moves.append((slot, 2 * by))
 
     for k in range(first + carry, len(inputs)):

@@ -342,12 +342,14 @@ LINKS: list[Callable[..., Native]] = []  # how segments become one; filled in by
 class Executable:
     """A closed graph as steps; `whole` is its machine code where that is one piece."""
 
-    def __init__(self, function: Function, target: Target | None = None) -> None:
+    def __init__(
+        self, function: Function, target: Target | None = None, lengths: Sequence[int] = LENGTHS
+    ) -> None:
         self.function = function
         self.target = target or host()
         self.whole: Native | None = None
         self.steps: list[tuple[Step, Callable | None]] = []
-        for longest in LENGTHS:
+        for longest in lengths:
             function.cache["longest"] = longest
             steps, is_whole = cut(function)
             try:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..operands import as_operand, has_traced, ufuncs
+from ..operands import acceptable, as_operand, has_traced, ufuncs
 from ..protocols import unsupported
 from ..trace import Tensor, is_tracing, local
 from .register import names
@@ -61,8 +61,20 @@ def listed(call: Callable) -> Callable:
 
 
 def with_lists(ufunc: np.ufunc) -> Callable:
-    """A ufunc that takes lists with traced elements."""
-    found: Any = wraps(ufunc)(listed(ufunc))
+    """A ufunc that takes lists with traced elements, and goes straight to ours for tensors."""
+    general, ours = listed(ufunc), ufuncs[ufunc]
+
+    def of_one(x: Any, /, *rest: Any, **options: Any) -> Any:
+        if isinstance(x, Tensor) and not rest and not options:
+            return ours(x)
+        return general(x, *rest, **options)
+
+    def of_two(x: Any, y: Any, /, *rest: Any, **options: Any) -> Any:
+        if rest or options or not (isinstance(x, Tensor) or isinstance(y, Tensor)):
+            return general(x, y, *rest, **options)
+        return ours(x, y) if acceptable(x) and acceptable(y) else general(x, y)
+
+    found: Any = wraps(ufunc)({1: of_one, 2: of_two}.get(ufunc.nin, general))
     for name in ATTRIBUTES:
         setattr(found, name, getattr(ufunc, name, None))
     for name in ("reduce", "accumulate", "outer"):
