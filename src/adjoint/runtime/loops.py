@@ -82,6 +82,8 @@ class Table:
 
 def plain(value: Any, node: Any) -> np.ndarray:
     """A value as the contiguous array that a program reads."""
+    if type(value) is np.ndarray and value.dtype == node.dtype and value.flags.c_contiguous:
+        return value
     return np.ascontiguousarray(value, node.dtype).reshape(node.shape)
 
 
@@ -96,15 +98,16 @@ class State:
             unit = 8 if count <= ALIGNMENT else ALIGNMENT
             size += -(-count // unit) * unit
         self.buffers = [np.zeros(size + ALIGNMENT, np.uint8) for _ in range(2)]
-        self.starts = [-(-address_of(x) // ALIGNMENT) * ALIGNMENT for x in self.buffers]
+        addresses = [address_of(x) for x in self.buffers]
+        self.starts = [-(-a // ALIGNMENT) * ALIGNMENT for a in addresses]
+        self.skipped = [b - a for a, b in zip(addresses, self.starts, strict=True)]
         for k, x in enumerate(values):
             self.view(0, k)[...] = x
 
     def view(self, which: int, k: int) -> np.ndarray:
         """A part of the carry in one of the buffers."""
-        buffer, node = self.buffers[which], self.nodes[k]
-        start = self.starts[which] - address_of(buffer) + self.offsets[k]
-        return np.ndarray(node.shape, node.dtype, buffer, start)
+        node, start = self.nodes[k], self.skipped[which] + self.offsets[k]
+        return np.ndarray(node.shape, node.dtype, self.buffers[which], start)
 
     def point(self, even: Table, odd: Table, inputs: int, outputs: int | None) -> None:
         """Let tables read it from slot `inputs` on, and write it from slot `outputs` on."""

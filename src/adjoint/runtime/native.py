@@ -170,10 +170,10 @@ class Native:
         for k, (node, value) in enumerate(zip(self.step.inputs, values, strict=True)):
             given = np.ascontiguousarray(value, node.dtype)
             held.append(given)
-            slots[k] = given.ctypes.data
+            slots[k] = given.__array_interface__["data"][0]
         outputs = [np.empty(node.shape, node.dtype) for node in self.step.outputs]
         for k, made in enumerate(outputs, len(held)):
-            slots[k] = made.ctypes.data
+            slots[k] = made.__array_interface__["data"][0]
         if self.workspace:
             memory = self.room()
             start = memory.ctypes.data
@@ -381,9 +381,8 @@ class Executable:
 
         try:
             for step, native in self.steps:
-                given = [value(x) for x in step.inputs]
                 if native is not None:
-                    made = native(given)
+                    made = native([value(x) for x in step.inputs])
                     for node, result in zip(step.outputs, made, strict=True):
                         known[node] = as_value(node, result)
                 else:
@@ -410,6 +409,9 @@ def has_elements(step: Step) -> bool:
 def evaluate(step: Step, known: dict[Node, Any]) -> None:
     """Evaluate nodes one by one."""
     for node in step.nodes:
+        if node.primitive.name == "item":
+            known[node] = known[node.inputs[0]][node.parameters["index"]]
+            continue
         for x in node.inputs:
             if x not in known:
                 known[x] = x.parameters["value"]
