@@ -3,9 +3,12 @@ NumPy's helpers; and that all of it is as before when the trace has ended."""
 
 from __future__ import annotations
 
+import copy
 import functools
 import math
+import pickle
 import statistics
+import threading
 from typing import Any
 
 import numpy as np
@@ -128,6 +131,28 @@ def test_put_back_after_an_exception():
             transform(failing)(X)
     assert type(WEIGHTS) is np.ndarray and type(TABLE) is np.ndarray
     assert {"sine": math.sin, "root": np.sqrt} == FUNCTIONS
+
+
+def test_other_threads_get_plain_arrays():
+    stop, wrong = threading.Event(), []
+
+    def reading():
+        while not stop.is_set() and not wrong:
+            found = [TABLE.copy(), TABLE * 2, TABLE[0], np.concatenate([TABLE, TABLE])]
+            found += [TABLE.T @ TABLE, copy.deepcopy(TABLE), pickle.loads(pickle.dumps(TABLE))]
+            wrong.extend(type(x) for x in found if type(x) is not np.ndarray)
+            if TABLE.sum() != 66.0 or np.linalg.norm(TABLE) ** 2 != pytest.approx(506):
+                wrong.append("numbers")
+
+    threads = [threading.Thread(target=reading) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for _ in range(1500):
+        ad.grad(lambda x: TABLE.T.dot(x).sum())(X)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert not wrong
 
 
 def test_tables_of_functions():

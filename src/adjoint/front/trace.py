@@ -409,6 +409,8 @@ class Tensor(Traced):
 
     def copy(self, order: str = "C") -> Any:
         """As `ndarray.copy`."""
+        if not is_tracing() and all_outside(self):  # another thread has met a handle
+            return as_arrays(self).copy(order)
         return duplicate(self, order)
 
     def view(self, *args: Any, **kwargs: Any) -> Any:
@@ -428,12 +430,14 @@ class Tensor(Traced):
     conjugate = conj
 
     def __copy__(self) -> Any:
-        return self.twin()
+        return self.copy() if not is_tracing() and all_outside(self) else self.twin()
 
     def __deepcopy__(self, memo: Any) -> Any:
-        return self.twin()
+        return self.__copy__()
 
-    def __reduce__(self) -> NoReturn:
+    def __reduce__(self) -> Any:
+        if all_outside(self):
+            return as_arrays(self).__reduce__()
         raise TracingError(
             message(
                 "a traced value cannot be pickled", instead="pickle the result of the whole call"
