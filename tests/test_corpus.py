@@ -42,7 +42,11 @@ def test_uncompiled(entry: Entry) -> None:
     agrees(entry, ad.grad(entry.function), 3)
 
 
-@pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.name)
+@pytest.mark.parametrize(
+    "entry",
+    [pytest.param(e, marks=[pytest.mark.slow] * bool(k % 3)) for k, e in enumerate(ENTRIES)],
+    ids=lambda e: e.name,
+)
 def test_compiled(entry: Entry) -> None:
     gradient = ad.jit(ad.grad(entry.function))
     plain = ad.grad(entry.function)(*copy.deepcopy(entry.arguments))
