@@ -121,6 +121,65 @@ def test_attributes_are_exchanged_and_put_back():
         ad.jit(model.loss)(X)
 
 
+class Layers:
+    """Arrays that are held twice, or share memory."""
+
+    def __init__(self) -> None:
+        self.weights = np.ones(3)
+        self.every = [self.weights]
+        self.part = self.weights[1:]
+
+    def plain(self, x: Any) -> Any:
+        self.weights[0] = 5.0
+        self.part *= 2.0
+        return (self.every[0] * x).sum()
+
+    def traced(self, x: Any) -> Any:
+        self.weights[0] = x[0]
+        return (self.every[0] * x).sum()
+
+    def view(self, x: Any) -> Any:
+        self.part[0] = x[0]
+        return (self.weights * x).sum()
+
+
+def test_arrays_that_others_hold_too():
+    layers = Layers()
+    np.testing.assert_array_equal(ad.grad(layers.plain)(X), [5.0, 2.0, 2.0])
+    np.testing.assert_array_equal(layers.every[0], [5.0, 2.0, 2.0])
+    for method in ("traced", "view"):
+        layers = Layers()
+        with pytest.raises(ad.TracingError, match="others hold too") as caught:
+            ad.grad(getattr(layers, method))(X)
+        assert "test_outside.py" in str(caught.value)
+        np.testing.assert_array_equal(layers.weights, np.ones(3))
+
+
+def test_an_array_under_two_names_is_one():
+    layers = Layers()
+    layers.part, layers.every = None, []
+    layers.again = layers.weights
+
+    def f(x):
+        layers.weights[0] = x[0] ** 2
+        return layers.again.sum()
+
+    np.testing.assert_allclose(ad.grad(f)(X), [2 * X[0], 0, 0])
+    kept = layers.weights
+    with pytest.raises(ad.TracingError, match="others hold too"):
+        ad.grad(f)(X)
+    assert kept is layers.again
+
+
+def test_an_argument_that_comes_twice_is_one_array():
+    def f(x, a, b):
+        a[0] = x[0] ** 2
+        return b.sum()
+
+    a = np.zeros(2)
+    np.testing.assert_allclose(ad.grad(f)(X, a, a), [2 * X[0], 0, 0])
+
+
 def test_put_back_after_an_exception():
     def failing(x):
         assert isinstance(WEIGHTS, np.ndarray) and FUNCTIONS["sine"](x[0]) < 1
@@ -286,6 +345,32 @@ def test_domains_of_python_s_functions():
     with pytest.raises(OverflowError, match="math range error"):
         ad.jit(lambda x: math.exp(x))(1000.0)
     assert math.isnan(ad.jit(lambda x: math.sqrt(x))(math.nan))
+
+
+def test_domains_in_a_batch_and_inside_other_transforms():
+    def f(x):
+        try:
+            return math.log(x - 2)
+        except ValueError:
+            return x**2
+
+    np.testing.assert_allclose(ad.vmap(ad.grad(f))(np.array([4.0, 5.0])), [1 / 2, 1 / 3])
+    np.testing.assert_allclose(ad.vmap(ad.grad(f))(np.array([1.0, 1.5])), [2.0, 3.0])
+    for rows in ([1.0, 4.0], [4.0, 1.0]):
+        for transform in (ad.vmap, lambda f: ad.jit(ad.vmap(f))):
+            with pytest.raises(ad.TracingError, match="rows disagree"):
+                transform(f)(np.array(rows))
+    assert ad.grad(ad.jit(f))(1.1) == 2.2 and ad.jit(lambda x: ad.jit(f)(x) * 1.0)(1.0) == 1.0
+
+    def g(x):
+        try:
+            return 1 / (x - 1.0)
+        except ZeroDivisionError:
+            return 7.0 * x
+
+    assert ad.grad(ad.jit(g))(1.0) == 7.0
+    with pytest.raises(ad.TracingError, match="inside a `try`"):
+        ad.fori_loop(0, 2, lambda i, y: f(y), 1.0)
 
 
 def test_roots_of_negative_numbers_are_complex():

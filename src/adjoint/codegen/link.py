@@ -26,6 +26,7 @@ def module_text(target: Target, workspace: int, table: int) -> str:
 
 
 TEXT = """
+declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)
 define internal i64 @source(ptr %slots, i64 %base, i64 %kind, i64 %number) alwaysinline nounwind {
   %is_slot = icmp eq i64 %kind, 0
   br i1 %is_slot, label %slot, label %other
@@ -38,38 +39,6 @@ other:
   %inside = add i64 %base, %number
   %chosen = select i1 %is_inside, i64 %inside, i64 %number
   ret i64 %chosen
-}
-define internal void @copy(ptr %to, ptr %from, i64 %bytes) nounwind {
-  br label %check
-check:
-  %k = phi i64 [ 0, %0 ], [ %next, %body ]
-  %left = icmp ult i64 %k, %bytes
-  br i1 %left, label %body, label %done
-body:
-  %a = getelementptr i8, ptr %from, i64 %k
-  %b = getelementptr i8, ptr %to, i64 %k
-  %v = load i8, ptr %a
-  store i8 %v, ptr %b
-  %next = add i64 %k, 1
-  br label %check
-done:
-  ret void
-}
-define internal void @copy_words(ptr %to, ptr %from, i64 %count) nounwind {
-  br label %check
-check:
-  %k = phi i64 [ 0, %0 ], [ %next, %body ]
-  %left = icmp ult i64 %k, %count
-  br i1 %left, label %body, label %done
-body:
-  %a = getelementptr i64, ptr %from, i64 %k
-  %b = getelementptr i64, ptr %to, i64 %k
-  %v = load i64, ptr %a
-  store i64 %v, ptr %b
-  %next = add i64 %k, 1
-  br label %check
-done:
-  ret void
 }
 define i64 @program(ptr %slots) nounwind {
 entry:
@@ -100,7 +69,8 @@ fill:
   %own_offset = load i64, ptr %own_at
   %own_address = add i64 %base, %own_offset
   %own = inttoptr i64 %own_address to ptr
-  call void @copy_words(ptr %own, ptr %template, i64 %width)
+  %own_bytes = shl i64 %width, 3
+  call void @llvm.memcpy.p0.p0.i64(ptr %own, ptr %template, i64 %own_bytes, i1 false)
   br label %move
 move:
   %m = phi i64 [ 0, %fill ], [ %m_next, %moved ]
@@ -151,7 +121,7 @@ copied:
   %c_to = call i64 @source(ptr %slots, i64 %base, i64 0, i64 %c_slot)
   %c_from_pointer = inttoptr i64 %c_from to ptr
   %c_to_pointer = inttoptr i64 %c_to to ptr
-  call void @copy(ptr %c_to_pointer, ptr %c_from_pointer, i64 %c_bytes)
+  call void @llvm.memcpy.p0.p0.i64(ptr %c_to_pointer, ptr %c_from_pointer, i64 %c_bytes, i1 false)
   %c_next = add i64 %c, 1
   br label %copy
 done:

@@ -66,8 +66,9 @@ class Selection:
             else:
                 kwargs[p] = value
         others = [x for k, x in enumerate(self.args) if k not in self.places]
-        args = [x if k in self.places else handled(x) for k, x in enumerate(args)]
-        kwargs = {n: x if n in self.places else handled(x) for n, x in kwargs.items()}
+        known: dict[int, Any] = {}
+        args = [x if k in self.places else handled(x, known) for k, x in enumerate(args)]
+        kwargs = {n: x if n in self.places else handled(x, known) for n, x in kwargs.items()}
         with overlay(self.function, others):
             return self.function(*args, **kwargs)
 

@@ -126,6 +126,8 @@ def agreed(rows: Any, what: str) -> Any:
 
 def disagreement(what: str, counted: str) -> TracingError:
     """The error for rows that answer a question differently."""
+    if what == "sound":
+        what = "whether it is in a function's domain"
     return TracingError(
         message(
             f"under `vmap` {what} was asked of a value on which the rows disagree ({counted})",

@@ -7,16 +7,17 @@ refused.  The tables that NumPy's protocols read stand here too; `front/numpy/` 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from .. import ops  # noqa: F401  (declares the primitives)
-from ..base.dtypes import Type
+from ..base.dtypes import Type, python_kind
 from ..base.errors import TracingError, is_in_try, message
 from ..graph import op
 from ..graph.op import Traced, apply
+from ..graph.primitive import Primitive
 from ..ops.declare import Lazy
 
 functions: dict[Any, Callable] = {}  # NumPy function -> ours, by `__array_function__`
@@ -36,6 +37,28 @@ STAND_INS: dict[np.dtype, np.ndarray] = {}  # one number for each dtype
 def is_stand_in(value: Any) -> bool:
     """Whether an array stands for values that were not computed."""
     return type(value) is np.ndarray and value.base is STAND_INS.get(value.dtype, value)
+
+
+def unevaluated(primitive: Primitive, values: Sequence[Any], parameters: dict[str, Any]) -> Any:
+    """What stands for the result of an operation that was not computed: its type, with one number
+    in every place."""
+    found = primitive.infer(*values, **parameters)
+    as_array = primitive.kind == "layout" and primitive.name != "at"
+    if type(found) is Type:
+        return stand_in(found, as_array)
+    return tuple([stand_in(t, as_array) for t in found])
+
+
+def stand_in(t: Type, as_array: bool) -> Any:
+    """An array that takes no memory; a number without axes is 1."""
+    if not t.shape and not as_array:
+        return python_kind(t.dtype)(1) if t.weak else t.dtype.type(1)
+    one = STAND_INS.get(t.dtype)
+    if one is None:
+        one = STAND_INS.setdefault(t.dtype, np.ones((), t.dtype))
+    made = np.ndarray(t.shape, t.dtype, one, strides=(0,) * len(t.shape))
+    made.flags.writeable = False
+    return made
 
 
 def binary(name: str) -> tuple[Callable, Callable]:

@@ -38,9 +38,13 @@ def stand_for(array: np.ndarray) -> RecordingTensor:
     return RecordingTensor(constant(array), array, 1)
 
 
-def handled(x: Any) -> Any:
-    """An argument, an array as a handle."""
-    return stand_for(x) if is_array(x) else x
+def handled(x: Any, known: dict[int, Any]) -> Any:
+    """An argument, an array as a handle; one that comes twice is one handle."""
+    if not is_array(x):
+        return x
+    if id(x) not in known:
+        known[id(x)] = stand_for(x)
+    return known[id(x)]
 
 
 # ------------------------------------------------------------------------------------ what is whose
@@ -71,6 +75,17 @@ def is_users(name: str, module: Any) -> bool:
 USERS: dict[str, bool] = {}
 
 
+# References to an array that are not the user's: those of its handle, the handle's value, its node,
+# the table of handles, and of whoever counts; to the owner of a view: of the view, and of the same.
+HOLDERS = 7
+OWNER = 3
+
+
+def held_by(undo: Any) -> tuple:
+    """The arrays that a step of undoing holds."""
+    return undo.args if isinstance(undo, partial) else ()
+
+
 class Outside:
     """The arrays that are exchanged now, and how they are put back."""
 
@@ -85,8 +100,29 @@ class Outside:
         found = self.handles.get(id(array))
         if found is None:
             made = stand_for(array)
+            made.source = array
             found = self.handles[id(array)] = array, made.node, made
         return found[2]
+
+    def shares(self, handle: RecordingTensor) -> bool:
+        """Whether others than the places that were exchanged hold an array, or its memory: they
+        would not see a traced value that is written into the handle."""
+        array: Any = handle.source
+        root: Any = array
+        while isinstance(root.base, np.ndarray):
+            root = root.base
+        views = 0 if handle.alias is None else sum(
+            v() is not None and v().held().base is root for v in handle.alias.views
+        )  # fmt: skip
+        if root is not array and sys.getrefcount(root) > OWNER + views:
+            return True
+        views = views if root is array else 0
+        del root
+        places = views + sum(array is x for undo in self.undo for x in held_by(undo))
+        others = [x for x, *_ in self.handles.values() if x is not array]
+        return sys.getrefcount(array) > HOLDERS + places or any(
+            np.may_share_memory(array, x) for x in others
+        )
 
     def space(self, space: dict[str, Any]) -> None:
         """Exchange the arrays among the names of a module, or the attributes of an object."""
@@ -113,14 +149,7 @@ class Outside:
         handle = self.handle(array)
         cell.cell_contents = handle
 
-        def undo() -> None:
-            try:
-                if cell.cell_contents is handle:
-                    cell.cell_contents = array
-            except ValueError:
-                pass  # the user has deleted the name
-
-        self.undo.append(undo)
+        self.undo.append(partial(give_back_cell, cell, array, handle))
 
     def object(self, x: Any, depth: int = DEPTH) -> None:
         """Exchange the arrays among the attributes of the user's object, and of those inside."""
@@ -159,6 +188,17 @@ def give_back(space: dict[str, Any], name: str, array: Any, handle: Any) -> None
 
 
 EXCHANGED = frozenset([np.ndarray, np.random.Generator, dict, list])
+
+
+def give_back_cell(cell: CellType, array: np.ndarray, handle: Any) -> None:
+    """Put the array of a closure back, unless the user has bound the name anew."""
+    try:
+        if cell.cell_contents is handle:
+            cell.cell_contents = array
+    except ValueError:
+        pass  # the user has deleted the name
+
+
 KINDS: dict[type, bool] = {}  # of objects: whether they are the user's
 
 

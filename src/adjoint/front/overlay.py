@@ -30,7 +30,7 @@ from ..base.errors import is_internal
 from . import drawing, linalg, special
 from .mathematics import functions_of
 from .numpy import iteration, register
-from .operands import has_traced
+from .operands import functions, has_traced
 from .outside import Outside, is_array, is_users
 from .trace import RecordingTensor, Tensor
 
@@ -163,6 +163,7 @@ SHADOWS: dict[str, Any] = {
     "isinstance": is_instance,
 }
 exchange = Exchange()
+functions["is shared"] = exchange.outside.shares
 
 
 @contextmanager

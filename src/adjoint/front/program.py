@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..base.dtypes import readable, type_of
-from ..base.errors import GraphError, TracingError, message, user_position
+from ..base.errors import GraphError, TracingError, is_in_try, message, user_position
 from ..codegen.targets import host
 from ..graph import op
 from ..graph.function import Function, close
@@ -33,7 +33,7 @@ from .context import (
     recording_program,
 )
 from .guards import KINDS, Again, Guard, Inside, plain, required
-from .operands import is_stand_in
+from .operands import CALLERS, is_stand_in
 from .trace import RecordingTensor, all_outside, formed, plain_value, settled
 from .writing import copies
 
@@ -185,9 +185,9 @@ class Recording:
             return value
         answer = plain(kind, value)  # the errors of what has no answer
         captured = [x.value for x in self.captured.values()]
-        if kind == "sound" and (self.body or self.is_inside):
-            return False  # as NumPy does: no error
         if self.body:
+            if kind == "sound" and not is_in_try(CALLERS):
+                return False  # as NumPy does: no error
             raise unknown(tensor, what, self.body)
         if self.is_inside or any(isinstance(x, op.Traced) for x in captured):
             raise Inside
@@ -508,6 +508,8 @@ def is_uniform(value: np.ndarray) -> bool:
 
 def unknown(tensor: Any, what: str, body: str) -> TracingError:
     """The error for a question inside the body of a loop or branch."""
+    if what == "sound":
+        what = "whether it is in a function's domain (inside a `try`)"
     return TracingError(
         message(
             f"inside the body of `{body}` {what} was asked of a value that is not known there "

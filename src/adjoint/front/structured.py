@@ -26,9 +26,10 @@ from ..optimize.pipeline import optimize
 from ..runtime.loops import runner
 from ..transform import loops as _loops  # noqa: F401  (how they are differentiated and batched)
 from .arguments import name_of
+from .operands import stand_in
 from .overlay import overlay
 from .program import Program, Recording, is_number, recorded
-from .trace import settled, stand_in
+from .trace import settled
 
 if runner not in RUNNERS:
     RUNNERS.append(runner)
@@ -74,7 +75,7 @@ def record_body(
     return Recorded(program, len(leaves))
 
 
-def together(bodies: Sequence[Recorded], inputs: int) -> tuple[list[Function], list[Any]]:
+def together(bodies: Sequence[Recorded]) -> tuple[list[Function], list[Any]]:
     """Bodies over the constants of all of them."""
     consts: list[Any] = []
     for body in bodies:
@@ -403,7 +404,7 @@ def while_loop(condition: Callable, body: Callable, init: Any, what: str = "ad.w
 
     types = [type_of(x) for x in made.start]
     question = record_body(condition, what, [Type((), COUNT), *types], asked)
-    (goes_on, step), consts = together([question, made.recorded], len(types))
+    (goes_on, step), consts = together([question, made.recorded])
     found = op.while_loop(*consts, *made.start, condition=goes_on, body=step, consts=len(consts))
     return made.ended(found[:-1])
 
@@ -498,7 +499,7 @@ def chosen(index: Any, branches: Sequence[Callable], operands: tuple, what: str)
     found = [record(branch, None) for branch in branches]
     results = common(found, branches, what)
     found = [record(branch, results) for branch in branches]
-    bodies, consts = together(found, len(types))
+    bodies, consts = together(found)
     stripped = tuple([without_step(b) for b in bodies])
     made = op.switch(op.convert(index, dtype=COUNT), *consts, *given, branches=stripped)
     return tree.unflatten(found[0].structure, list(made))

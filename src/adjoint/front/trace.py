@@ -12,13 +12,13 @@ NumPy's functions are implemented in `front/numpy/`, which fills the two tables 
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
 import numpy as np
 
 from .. import ops  # noqa: F401  (declares the primitives)
-from ..base.dtypes import Type, python_kind, readable, type_of
+from ..base.dtypes import Type, readable, type_of
 from ..base.errors import TracingError, message, user_frame, user_position
 from ..graph import op
 from ..graph.node import NEVER, Node, constant
@@ -27,7 +27,6 @@ from ..graph.primitive import ByDomain, Primitive, Zero
 from .context import context, oldest, protect, recording_level
 from .operands import (
     FLOAT,
-    STAND_INS,
     acceptable,
     as_operand,
     augmented,
@@ -37,6 +36,7 @@ from .operands import (
     numeric,
     raising,
     ufuncs,
+    unevaluated,
 )
 from .protocols import (
     NotComputed,
@@ -184,31 +184,33 @@ class Tensor(Traced):
     def __index__(self) -> int:
         return operator.index(self.concrete("an index"))
 
+    # Of these no branch of the user's depends: they tell Python's errors, and complex results, from
+    # others.  Where no rows and no program are concerned the value answers.
+
     def is_zero(self) -> bool:
         """Whether a Python number is 0, which Python does not divide by."""
-        return plain_value(self) == 0 if context.program is None else sound(self == 0)
+        return bool(plain_value(self) == 0) if is_one_value() else sound(self == 0)
 
     def is_negative(self) -> bool:
         """Whether a Python number is below 0, and has no real roots."""
         if self.dtype.kind == "c":
             return False
-        return plain_value(self) < 0 if context.program is None else sound(self < 0)
+        return bool(plain_value(self) < 0) if is_one_value() else sound(self < 0)
 
     def is_nan(self) -> bool:
         """Whether a number is none."""
-        found = plain_value(self) if context.program is None else None
-        return found != found if found is not None else sound(self != self)
+        return bool(np.isnan(plain_value(self))) if is_one_value() else sound(self != self)
 
     def is_unsound(self) -> bool:
         """Whether a number is none, or infinite."""
-        if context.program is None:
+        if is_one_value():
             return not np.isfinite(plain_value(self))
         return sound(op.logical_not(op.isfinite(self)))
 
     def is_whole(self) -> bool:
         """Whether a Python number is a whole number."""
         found = op.trunc(self) == self
-        return bool(plain_value(found)) if context.program is None else sound(found)
+        return bool(plain_value(found)) if is_one_value() else sound(found)
 
     def __float__(self) -> float:
         return float(self.number("float"))
@@ -445,9 +447,13 @@ class Tensor(Traced):
         )
 
 
+def is_one_value() -> bool:
+    """Whether a traced value is one, that of this call: no batch, and no example of a program."""
+    return context.program is None and not context.batches
+
+
 def sound(truth: Any) -> bool:
-    """The answer to a question that only tells an error, or a complex result, from others: no
-    branch of the user's."""
+    """The answer of all rows, and of all calls of a program (a guard)."""
     return bool(truth.concrete("sound") if isinstance(truth, Tensor) else truth)
 
 
@@ -508,11 +514,12 @@ for name in ("byteswap", "resize", "setfield", "setflags"):
 class RecordingTensor(Tensor):
     """A tensor whose operations are recorded as nodes, for derivatives and for `jit`."""
 
-    __slots__ = ("alias", "level", "node", "pending", "program", "value")
+    __slots__ = ("alias", "level", "node", "pending", "program", "source", "value")
 
     def __init__(self, node: Node, value: Any, level: int, program: Any = None) -> None:
         self.alias = None
         self.pending = None  # elements written, by place, that are not in the value yet
+        self.source: Any = None  # the array from outside that it stands for, if any
         self.node = node
         self.value = value
         self.level = level
@@ -524,8 +531,8 @@ class RecordingTensor(Tensor):
 
     @shape.setter
     def shape(self, shape: Any) -> None:
-        if self.alias is not None and self.alias.base is not None:
-            raise unsupported("setting the shape of a view")
+        if self.source is not None or (self.alias is not None and self.alias.base is not None):
+            raise unsupported("setting the shape of a view, or of an array from outside,")
         found = functions[np.reshape](self, shape)
         self.flush()
         self.node, self.value = found.node, found.value
@@ -539,6 +546,12 @@ class RecordingTensor(Tensor):
     @property
     def weak(self) -> bool:  # type: ignore[override]
         return self.node.weak
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        if self.source is not None and context.program is None and all_outside((key, value)):
+            self.source[as_arrays(key)] = as_arrays(value)  # all who share the array see it
+        else:
+            functions["setitem"](self, key, value)
 
     def flush(self) -> None:
         if self.pending is not None:
@@ -664,28 +677,6 @@ class RecordingTensor(Tensor):
         if primitive in VIEWS:
             link(inputs[0], result, primitive, parameters)
         return result
-
-
-def unevaluated(primitive: Primitive, values: Sequence[Any], parameters: dict[str, Any]) -> Any:
-    """What stands for the result of an operation that was not computed: its type, with one number
-    in every place."""
-    found = primitive.infer(*values, **parameters)
-    as_array = primitive.kind == "layout" and primitive.name != "at"
-    if type(found) is Type:
-        return stand_in(found, as_array)
-    return tuple([stand_in(t, as_array) for t in found])
-
-
-def stand_in(t: Type, as_array: bool) -> Any:
-    """An array that takes no memory; a number without axes is 1."""
-    if not t.shape and not as_array:
-        return python_kind(t.dtype)(1) if t.weak else t.dtype.type(1)
-    one = STAND_INS.get(t.dtype)
-    if one is None:
-        one = STAND_INS.setdefault(t.dtype, np.ones((), t.dtype))
-    made = np.ndarray(t.shape, t.dtype, one, strides=(0,) * len(t.shape))
-    made.flags.writeable = False
-    return made
 
 
 def local(value: Any, kinds: str = "fc") -> Any:

@@ -22,6 +22,7 @@ import numpy as np
 from ..base.dtypes import readable, type_of
 from ..base.errors import TracingError, message
 from ..graph import op
+from ..graph.node import NEVER
 from ..graph.op import Traced
 from ..graph.primitive import Primitive
 from .context import context
@@ -123,10 +124,41 @@ def write(handle: Any, new: Any) -> None:
     if alias is not None and alias.base is not None:
         write(alias.base, put_back(alias, new))
         return
+    if getattr(handle, "source", None) is not None and write_outside(handle, new):
+        return
     old = handle.held()
     handle.become(new)
     handle.hold(laid_out(handle.held(), old))
     refresh(handle)
+
+
+def write_outside(handle: Any, new: Any) -> bool:
+    """Write into an array from outside: True where it is done, which all see who share the array.
+    A traced value goes into the handle, until the trace ends; so nobody else may share it."""
+    source = handle.source
+    if context.program is not None:
+        raise context.program.unseen(source)
+    plain = new.held() if hasattr(new, "program") and new.node.root == NEVER else new
+    if not isinstance(plain, Traced):
+        source[...] = plain
+        return True
+    if functions["is shared"](handle):
+        raise shared(source)
+    handle.source = None
+    return False
+
+
+def shared(array: np.ndarray) -> TracingError:
+    """The error for a traced value that goes into an array which others hold, too."""
+    return TracingError(
+        message(
+            f"a traced value was written into an array from outside ({readable(array)}) that "
+            "others hold too, or whose memory they share: they would not see it",
+            expected="an array that one name or attribute holds",
+            instead="`.copy()` of it inside the function first",
+            operation="item assignment",
+        )
+    )
 
 
 def laid_out(new: Any, old: Any) -> Any:
@@ -222,7 +254,7 @@ def write_element(x: Any, place: int, value: Any) -> bool:
     if alias is not None and (alias.base is not None or any(v() is not None for v in alias.views)):
         return False
     program = context.program
-    if program is not None and x.program is not program:
+    if x.source is not None or (program is not None and x.program is not program):
         return False
     given: Any = value
     if isinstance(value, Traced):
@@ -246,38 +278,44 @@ def flush(x: Any) -> None:
     """Write all elements that are pending, in one operation."""
     log, x.pending = x.pending, None
     size = int(np.prod(x.shape))
-    flat = op.reshape(x, shape=(size,)) if len(log) < size else None
-    write(x, op.reshape(patched(flat, range(size), log), shape=x.shape))
+    if len(log) == size:
+        values = op.stack(*[log[k] for k in range(size)], axis=0)
+    else:
+        flat = op.reshape(x, shape=(size,))
+        values = patched(flat, np.array(list(log)), list(log.values()))
+    write(x, op.reshape(values, shape=x.shape))
 
 
-def patched(flat: Any, places: Sequence[int], log: dict[int, Any]) -> Any:
-    """The elements at some places: those that were written, the others as they are in `flat`."""
-    written = [k for k, place in enumerate(places) if place in log]
-    values = op.stack(*[log[places[k]] for k in written], axis=0)
-    if len(written) == len(places):
-        return values
-    order = np.arange(len(places))
-    order[written] = len(places) + np.arange(len(written))
-    return op.gather(op.concatenate(flat, values, axis=0), order)
+def patched(flat: Any, places: np.ndarray, values: Sequence[Any]) -> Any:
+    """Elements with other values at some places."""
+    count = type_of(flat).shape[0]
+    order = np.arange(count)
+    order[places] = count + np.arange(len(places))
+    return op.gather(op.concatenate(flat, op.stack(*values, axis=0), axis=0), order)
 
 
 def pending_part(x: Any, key: Any, read: Callable[[Any, Any], Any]) -> Any:
     """`x[key]` for slices of an array into which elements were written that are not in its value
     yet: these are put into what is read, and stay pending.  NotImplemented for other keys."""
-    entries = key if type(key) is tuple else (key,)
-    if functions["ranges"](x.shape, entries) is NotImplemented:
+    found = functions["ranges"](x.shape, key if type(key) is tuple else (key,))
+    if found is NotImplemented:
         return NotImplemented
-    size = int(np.prod(x.shape))
-    places = np.arange(size).reshape(x.shape)[key].reshape(-1).tolist()
+    starts, stops, steps, axes, chosen, *_ = found
+    lines = [np.arange(*r) for r in zip(starts, stops, steps, strict=True)]
+    for axis, place in zip(axes, chosen, strict=True):
+        lines[axis] = np.array([place])
+    places = np.ravel_multi_index(np.ix_(*lines), x.shape).reshape(-1)
     log, x.pending = x.pending, None
     try:
-        found = read(x, key)
-        if any(k in log for k in places):
-            flat = op.reshape(found, shape=(len(places),))
-            found.become(op.reshape(patched(flat, places, log), shape=found.shape))
+        part = read(x, key)
+        written = np.flatnonzero(np.isin(places, np.array(list(log))))
+        if len(written):
+            values = [log[k] for k in places[written].tolist()]
+            flat = op.reshape(part, shape=(len(places),))
+            part.become(op.reshape(patched(flat, written, values), shape=part.shape))
     finally:
         x.pending = log
-    return found
+    return part
 
 
 def setitem(x: Any, key: Any, value: Any) -> None:
