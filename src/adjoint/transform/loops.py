@@ -115,11 +115,6 @@ def reads(body: Function) -> list[bool]:
     return [n in used for n in body.inputs]
 
 
-def arranged(body: Function, inputs: Sequence[Node], outputs: Sequence[Any]) -> Function:
-    """A graph over other inputs (some of which it may not read) and outputs."""
-    return close(inputs, outputs, body.name)[0]
-
-
 class Parts:
     """The inputs of a scan in their roles."""
 
@@ -165,12 +160,11 @@ def push_scan(node: Node, tangents: list[Any], look: Look) -> Any:
     start = [
         filled(t, x) for t, x, flag in zip(moved.carry, values.carry, carry, strict=True) if flag
     ]
-    doubled = arranged(
-        made,
+    doubled = close(
         [made.inputs[0], *given.consts, *kept(inside.consts), *given.carry, *kept(inside.carry),
          *given.rows, *kept(inside.rows)],
-        [*states, *kept(moving[:count]), *rows, *kept(moving[count:])],
-    )  # fmt: skip
+        [*states, *kept(moving[:count]), *rows, *kept(moving[count:])], body.name,
+    )[0]  # fmt: skip
     result = op.scan(
         *values.consts, *kept(moved.consts), *values.carry, *start, *values.rows,
         *kept(moved.rows),
@@ -227,12 +221,11 @@ def pull_scan(node: Node, look: Look, cotangent: Any, sums: Cotangents) -> None:
     sums_of = [input_node(Type(*type_of(x)[:2])) for x in totals]
     ends = [s for s, _ in zip(seeds, [c for c in carry if c], strict=False)]
     lines = seeds[len(ends) :]
-    reversed_body = arranged(
-        back,
+    reversed_body = close(
         [index, *picked(given.consts, uses.consts), *sums_of, *ends,
          *picked(given.carry, uses.carry), *picked(given.rows, uses.rows), *lines],
-        [*[a + b for a, b in zip(sums_of, totals, strict=True)], *states, *rows],
-    )  # fmt: skip
+        [*[a + b for a, b in zip(sums_of, totals, strict=True)], *states, *rows], body.name,
+    )[0]  # fmt: skip
     start = [zeros_like_type(Type(*type_of(x)[:2])) for x in totals]
     start += [
         filled(plain(c), x)
@@ -255,6 +248,28 @@ def pull_scan(node: Node, look: Look, cotangent: Any, sums: Cotangents) -> None:
                     sums.add(x, c)
 
 
+def rows_of(
+    body: Function, size: int, flags: Sequence[bool]
+) -> tuple[list[Node], list[Any], list[bool]]:
+    """A body for all rows of a batch: fresh inputs (the flagged ones with a batch axis), the
+    outputs, and which of these have one."""
+    starts = [
+        input_node(Type((size, *type_of(n).shape), type_of(n).dtype) if flag else type_of(n))
+        for n, flag in zip(body.inputs, flags, strict=True)
+    ]
+    return (starts, *walk_batched(body, size, starts, flags))
+
+
+def lifted(
+    values: Sequence[Any], size: int, wanted: Sequence[bool], flags: Sequence[bool]
+) -> list[Any]:
+    """Values with a batch axis where it is wanted and not there."""
+    return [
+        in_front(x, size) if want and not flag else x
+        for x, want, flag in zip(values, wanted, flags, strict=True)
+    ]
+
+
 def batch_scan(
     size: int, inputs: Sequence[Any], batched: Sequence[bool], p: dict[str, Any]
 ) -> tuple:
@@ -262,34 +277,17 @@ def batch_scan(
     values, flags = Parts(inputs, p["consts"], count), Parts(batched, p["consts"], count)
 
     def walk(carry: Sequence[bool]) -> tuple[list[Node], list[Any], list[bool]]:
-        every = [False, *flags.consts, *carry, *flags.rows]
-        starts = [
-            input_node(Type((size, *type_of(n).shape), type_of(n).dtype) if flag else type_of(n))
-            for n, flag in zip(body.inputs, every, strict=True)
-        ]
-        return (starts, *walk_batched(body, size, starts, every))
+        return rows_of(body, size, [False, *flags.consts, *carry, *flags.rows])
 
     carry = settle(list(flags.carry), lambda carry: walk(carry)[2][:count])
     starts, outputs, on = walk(carry)
-    outputs = [
-        in_front(x, size) if flag and not is_on else x
-        for x, flag, is_on in zip(outputs, [*carry, *on[count:]], on, strict=True)
-    ]
-    made = close(starts, outputs, body.name)[0]
-    begun = [
-        in_front(x, size) if flag and not was else x
-        for x, flag, was in zip(values.carry, carry, flags.carry, strict=True)
-    ]
+    made = close(starts, lifted(outputs, size, [*carry, *on[count:]], on), body.name)[0]
+    begun = lifted(values.carry, size, carry, flags.carry)
     rows = [swapped(x) if flag else x for x, flag in zip(values.rows, flags.rows, strict=True)]
     found = op.scan(*values.consts, *begun, *rows, **{**p, "body": made})
-    result = [
-        x if flag else in_front(x, size) for x, flag in zip(found[:count], carry, strict=True)
-    ]
-    result += [
-        swapped(x) if flag else in_front(x, size)
-        for x, flag in zip(found[count:], on[count:], strict=True)
-    ]
-    return tuple(result)
+    lines = [swapped(x) if flag else x for x, flag in zip(found[count:], on[count:], strict=True)]
+    every = [True] * len(found)
+    return tuple(lifted([*found[:count], *lines], size, every, [*carry, *on[count:]]))
 
 
 def swapped(x: Any) -> Any:
@@ -313,11 +311,10 @@ def push_while(node: Node, tangents: list[Any], look: Look) -> Any:
     given = Parts(made.inputs[1 : len(every)], consts, count)
     seeds = iter(made.inputs[len(every) :])
     inside = Parts([next(seeds) if flag else None for flag in every[1:]], consts, count)
-    doubled = arranged(
-        made,
+    doubled = close(
         [made.inputs[0], *given.consts, *kept(inside.consts), *given.carry, *kept(inside.carry)],
-        made.outputs,
-    )
+        made.outputs, body.name,
+    )[0]  # fmt: skip
     starts, known = fresh(condition)
     asked = Parts(starts[1:], consts, count)
     spare = [[input_node(type_of(x)) for x in kept(some)] for some in (inside.consts, inside.carry)]
@@ -397,37 +394,20 @@ def batch_while(
     values, flags = Parts(inputs, consts, count), Parts(batched, consts, count)
 
     def walk(f: Function, carry: Sequence[bool]) -> tuple[list[Node], list[Any], list[bool]]:
-        every = [False, *flags.consts, *carry]
-        starts = [
-            input_node(Type((size, *type_of(n).shape), type_of(n).dtype) if flag else type_of(n))
-            for n, flag in zip(f.inputs, every, strict=True)
-        ]
-        return (starts, *walk_batched(f, size, starts, every))
+        return rows_of(f, size, [False, *flags.consts, *carry])
 
     carry = settle(list(flags.carry), lambda carry: walk(body, carry)[2])
     if walk(condition, carry)[2][0]:  # the rows end at different steps
         carry = [True] * count
-    begun = [
-        in_front(x, size) if flag and not was else x
-        for x, flag, was in zip(values.carry, carry, flags.carry, strict=True)
-    ]
+    begun = lifted(values.carry, size, carry, flags.carry)
     starts, asked, (is_batched,) = walk(condition, carry)
-    if not is_batched:
-        made_condition = close(starts, asked, condition.name)[0]
-        starts, outputs, on = walk(body, carry)
-        outputs = [
-            in_front(x, size) if flag and not is_on else x
-            for x, flag, is_on in zip(outputs, carry, on, strict=True)
-        ]
-        made = close(starts, outputs, body.name)[0]
-        found = op.while_loop(
-            *values.consts, *begun, condition=made_condition, body=made, consts=consts
-        )
-        result = [
-            x if flag else in_front(x, size) for x, flag in zip(found[:-1], carry, strict=True)
-        ]
-        return (*result, in_front(found[-1], size))
-    return apart(size, values, begun, flags, p)
+    if is_batched:
+        return apart(size, values, begun, flags, p)
+    goes_on = close(starts, asked, condition.name)[0]
+    starts, outputs, on = walk(body, carry)
+    made = close(starts, lifted(outputs, size, carry, on), body.name)[0]
+    found = op.while_loop(*values.consts, *begun, condition=goes_on, body=made, consts=consts)
+    return tuple(lifted(found, size, [True] * len(found), [*carry, False]))
 
 
 def apart(size: int, values: Parts, begun: Sequence[Any], flags: Parts, p: dict[str, Any]) -> tuple:
@@ -453,7 +433,7 @@ def apart(size: int, values: Parts, begun: Sequence[Any], flags: Parts, p: dict[
     outputs, on = walk_batched(
         body, size, [number, *fixed, *safe], [True, *flags.consts, *[True] * count]
     )
-    outputs = [x if flag else in_front(x, size) for x, flag in zip(outputs, on, strict=True)]
+    outputs = lifted(outputs, size, [True] * len(on), on)
     after = [chosen(going, fit(a, b), b) for a, b in zip(outputs, states, strict=True)]
     more = op.add(steps, op.convert(going, dtype=COUNT.dtype))
     still = op.logical_and(going, truth(after, more))
@@ -497,7 +477,7 @@ def push_switch(node: Node, tangents: list[Any], look: Look) -> Any:
     made = []
     for branch in branches:
         whole = pushed(branch, flags, outputs)
-        made.append(arranged(whole, whole.inputs, whole.outputs[len(branch.outputs) :]))
+        made.append(close(whole.inputs, whole.outputs[len(branch.outputs) :], branch.name)[0])
     found = iter(op.switch(place, *values, *kept(tangents[1:]), branches=tuple(made)))
     return tuple([next(found) if flag else None for flag in outputs])
 
@@ -529,15 +509,9 @@ def batch_switch(
     if not batched[0]:
         made = []
         for branch in branches:
-            starts = [
-                input_node(Type((size, *type_of(n).shape), type_of(n).dtype) if on else type_of(n))
-                for n, on in zip(branch.inputs, flags, strict=True)
-            ]
-            outputs, on = walk_batched(branch, size, starts, flags)
-            outputs = [
-                x if flag else in_front(x, size) for x, flag in zip(outputs, on, strict=True)
-            ]
-            made.append(close(starts, outputs, branch.name)[0])
+            starts, outputs, on = rows_of(branch, size, flags)
+            whole = lifted(outputs, size, [True] * len(on), on)
+            made.append(close(starts, whole, branch.name)[0])
         return op.switch(place, *values, branches=tuple(made))
     # Row by row: a branch that a row does not take is not computed for it, so none can spoil it.
     body_inputs = [input_node(COUNT)]
