@@ -60,7 +60,7 @@ loss(slope: float, offset: float, x: float#[#], y: float#[#]) -> float, float
 
 Stages
   trace TIME # nodes
-  optimize TIME # nodes (after inline: #, simplify: #, simplify again: #)
+  optimize TIME # nodes (after simplify: #)
   segments TIME # native segment
   express TIME # array expressions
   plan TIME # statements over # class of axes

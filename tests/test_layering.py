@@ -24,7 +24,7 @@ FLOORS = {
     },
     3: {
         "transform": "linearize transpose batch loops",
-        "optimize": "simplify inline pipeline expression literal express routines segments"
+        "optimize": "simplify inline loops pack pipeline expression literal express routines segments"
         " complex_formulas parts statements merge fuse",
     },
     4: {
@@ -33,10 +33,10 @@ FLOORS = {
     },
     5: {
         "codegen": "targets builder compile mathlib/ operations/ pairs lines shuffles"
-        " rows totals sort linear routines access emit timed registers gemm drive link"
+        " rows totals sort linear routines access emit timed registers gemm link drive"
     },
     6: {
-        "runtime": "cache cpu threads ahead products entry/ plans native linked loops stages"
+        "runtime": "cache cpu threads ahead products entry/ plans native linked loops pieces stages"
         " callback"
     },
     7: {

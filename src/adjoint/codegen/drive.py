@@ -13,17 +13,164 @@ after the next, and `number`, which counts the steps, grows by `by`.  Before eac
 condition, if there is one, is called likewise; it writes a byte to `goes_on`.  `turn` is 1 where
 the odd table comes first.  Gives 0, or the status of a program that failed; `done` is how many
 steps were made.
+
+`piece_text` is the module of a whole loop as a program, `i64 program(ptr slots)`: it lays out the
+tables of slots in its workspace, copies the carry in, drives, and copies it out.  Its own table
+holds 64-bit integers, in the order of `ENTRIES`:
+
+| entry | meaning |
+|---|---|
+| template, bytes | what the workspace begins with: the tables, the counters |
+| fills, fills_at | how many, and where: place in the workspace, kind, number, bytes to add |
+| begins, begins_at | what is copied in first: place in the workspace, kind, number, bytes |
+| body, condition | addresses of code; no condition: 0 |
+| even, odd, condition_even, condition_odd, number, goes_on, done | places in the workspace |
+| moves, count, by, steps | as `drive` takes them |
+| limited | not 0: to make all steps is a failure, with the status `TOO_LONG` |
+| ends, ends_even, ends_odd | what is copied out at last, after an even or an odd number of |
+| | steps: the caller's slot, place in the workspace, bytes |
+
+Kinds and numbers are those of `link.SOURCE`.
 """
 
 from __future__ import annotations
 
+from .link import SOURCE
 from .targets import Target
+
+TOO_LONG = 7  # the status of a loop that is left, to be run where it can be interrupted
+ENTRIES = (
+    "template", "bytes", "fills", "fills_at", "begins", "begins_at", "body", "condition",
+    "even", "odd", "condition_even", "condition_odd", "number", "goes_on", "done",
+    "moves", "count", "by", "steps", "limited", "ends", "ends_even", "ends_odd",
+)  # fmt: skip
+POINTERS = (
+    "template",
+    "fills_at",
+    "begins_at",
+    "body",
+    "condition",
+    "moves",
+    "ends_even",
+    "ends_odd",
+)
+PLACES = ("even", "odd", "condition_even", "condition_odd", "number", "goes_on", "done")
 
 
 def module_text(target: Target) -> str:
     """The module."""
     return f'target triple = "{target.triple}"\n{TEXT}'
 
+
+def piece_text(target: Target, workspace: int, table: int) -> str:
+    """The module of a whole loop, the numbers of whose slots are given."""
+    lines = [
+        f'target triple = "{target.triple}"',
+        SOURCE,
+        TEXT,
+        "define i64 @program(ptr %slots) {",
+    ]
+    lines.append("entry:")
+
+    def load(name: str, pointer: str, place: int, kind: str = "i64") -> None:
+        lines.append(f"  %{name}_p = getelementptr i64, ptr {pointer}, i64 {place}")
+        lines.append(f"  %{name} = load {kind}, ptr %{name}_p")
+
+    load("base", "%slots", workspace)
+    load("table", "%slots", table, "ptr")
+    for k, name in enumerate(ENTRIES):
+        load(name, "%table", k, "ptr" if name in POINTERS else "i64")
+    for name in PLACES:
+        lines.append(f"  %{name}_a = add i64 %base, %{name}")
+        lines.append(f"  %{name}_at = inttoptr i64 %{name}_a to ptr")
+    return "\n".join([*lines, PIECE])
+
+
+PIECE = """
+  %own = inttoptr i64 %base to ptr
+  call void @llvm.memcpy.p0.p0.i64(ptr %own, ptr %template, i64 %bytes, i1 false)
+  br label %fill
+fill:
+  %f = phi i64 [ 0, %entry ], [ %f_next, %filled ]
+  %is_fill = icmp ult i64 %f, %fills
+  br i1 %is_fill, label %filled, label %begin
+filled:
+  %f_first = shl i64 %f, 2
+  %f_at = getelementptr i64, ptr %fills_at, i64 %f_first
+  %f_place = load i64, ptr %f_at
+  %f_kind_at = getelementptr i64, ptr %f_at, i64 1
+  %f_kind = load i64, ptr %f_kind_at
+  %f_number_at = getelementptr i64, ptr %f_at, i64 2
+  %f_number = load i64, ptr %f_number_at
+  %f_add_at = getelementptr i64, ptr %f_at, i64 3
+  %f_add = load i64, ptr %f_add_at
+  %f_found = call i64 @source(ptr %slots, i64 %base, i64 %f_kind, i64 %f_number)
+  %f_value = add i64 %f_found, %f_add
+  %f_to = getelementptr i8, ptr %own, i64 %f_place
+  store i64 %f_value, ptr %f_to
+  %f_next = add i64 %f, 1
+  br label %fill
+begin:
+  %b = phi i64 [ 0, %fill ], [ %b_next, %begun ]
+  %is_begin = icmp ult i64 %b, %begins
+  br i1 %is_begin, label %begun, label %run
+begun:
+  %b_first = shl i64 %b, 2
+  %b_at = getelementptr i64, ptr %begins_at, i64 %b_first
+  %b_place = load i64, ptr %b_at
+  %b_kind_at = getelementptr i64, ptr %b_at, i64 1
+  %b_kind = load i64, ptr %b_kind_at
+  %b_number_at = getelementptr i64, ptr %b_at, i64 2
+  %b_number = load i64, ptr %b_number_at
+  %b_bytes_at = getelementptr i64, ptr %b_at, i64 3
+  %b_bytes = load i64, ptr %b_bytes_at
+  %b_address = call i64 @source(ptr %slots, i64 %base, i64 %b_kind, i64 %b_number)
+  %b_from = inttoptr i64 %b_address to ptr
+  %b_to = getelementptr i8, ptr %own, i64 %b_place
+  call void @llvm.memcpy.p0.p0.i64(ptr %b_to, ptr %b_from, i64 %b_bytes, i1 false)
+  %b_next = add i64 %b, 1
+  br label %begin
+run:
+  %status = call i64 @drive(ptr %body, ptr %even_at, ptr %odd_at, ptr %moves, i64 %count, ptr %number_at, i64 %by, i64 %steps, i64 0, ptr %condition, ptr %condition_even_at, ptr %condition_odd_at, ptr %goes_on_at, ptr %done_at)
+  %good = icmp eq i64 %status, 0
+  br i1 %good, label %ended, label %failed
+failed:
+  ret i64 %status
+ended:
+  %made = load i64, ptr %done_at
+  %is_all = icmp eq i64 %made, %steps
+  %is_limited = icmp ne i64 %limited, 0
+  %is_long = and i1 %is_all, %is_limited
+  br i1 %is_long, label %long, label %out
+long:
+  ret i64 TOO_LONG
+out:
+  %turn = and i64 %made, 1
+  %is_odd = icmp ne i64 %turn, 0
+  %list = select i1 %is_odd, ptr %ends_odd, ptr %ends_even
+  br label %end
+end:
+  %e = phi i64 [ 0, %out ], [ %e_next, %copied ]
+  %is_end = icmp ult i64 %e, %ends
+  br i1 %is_end, label %copied, label %finished
+copied:
+  %e_first = mul i64 %e, 3
+  %e_at = getelementptr i64, ptr %list, i64 %e_first
+  %e_slot = load i64, ptr %e_at
+  %e_place_at = getelementptr i64, ptr %e_at, i64 1
+  %e_place = load i64, ptr %e_place_at
+  %e_bytes_at = getelementptr i64, ptr %e_at, i64 2
+  %e_bytes = load i64, ptr %e_bytes_at
+  %e_address = call i64 @source(ptr %slots, i64 %base, i64 0, i64 %e_slot)
+  %e_to = inttoptr i64 %e_address to ptr
+  %e_from = getelementptr i8, ptr %own, i64 %e_place
+  call void @llvm.memcpy.p0.p0.i64(ptr %e_to, ptr %e_from, i64 %e_bytes, i1 false)
+  %e_next = add i64 %e, 1
+  br label %end
+finished:
+  ret i64 0
+}
+""".replace("TOO_LONG", str(TOO_LONG))  # noqa: E501
 
 TEXT = """
 define i64 @drive(ptr %body, ptr %even, ptr %odd, ptr %moves, i64 %count, ptr %number, i64 %by, i64 %steps, i64 %turn, ptr %condition, ptr %condition_even, ptr %condition_odd, ptr %goes_on, ptr %done) nounwind {

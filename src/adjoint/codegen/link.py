@@ -18,14 +18,9 @@ from .targets import Target
 
 PIECE = 6  # integers of the table for each piece
 
-
-def module_text(target: Target, workspace: int, table: int) -> str:
-    """The module."""
-    text = TEXT.replace("WORKSPACE", str(workspace)).replace("TABLE", str(table))
-    return f'target triple = "{target.triple}"\n{text}'
-
-
-TEXT = """
+# Where something is: the caller's slot of a number (kind 0), that many bytes into the workspace
+# (1), or the number itself (2).
+SOURCE = """
 declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)
 define internal i64 @source(ptr %slots, i64 %base, i64 %kind, i64 %number) alwaysinline nounwind {
   %is_slot = icmp eq i64 %kind, 0
@@ -40,6 +35,16 @@ other:
   %chosen = select i1 %is_inside, i64 %inside, i64 %number
   ret i64 %chosen
 }
+"""
+
+
+def module_text(target: Target, workspace: int, table: int) -> str:
+    """The module."""
+    text = TEXT.replace("WORKSPACE", str(workspace)).replace("TABLE", str(table))
+    return f'target triple = "{target.triple}"\n{SOURCE}{text}'
+
+
+TEXT = """
 define i64 @program(ptr %slots) nounwind {
 entry:
   %base_at = getelementptr i64, ptr %slots, i64 WORKSPACE

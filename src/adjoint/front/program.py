@@ -21,7 +21,7 @@ from ..graph import op
 from ..graph.function import Function, close
 from ..graph.node import Node, constant, input_node, next_serial
 from ..graph.rewrite import substitute
-from ..runtime import linked as _linked  # noqa: F401  (long programs)
+from ..runtime import pieces as _pieces  # noqa: F401  (long programs, loops)
 from ..runtime.callback import SIGNATURES, callback, misfit
 from ..runtime.native import Executable, Native, cut
 from ..runtime.stages import program_text, step_names, step_reason
@@ -67,6 +67,7 @@ class Recording:
         self.is_lost = False  # a question was asked that had no answer
         self.guards: dict[tuple[Node, str], Guard] = {}
         self.captured: dict[int, Captured] = {}
+        self.made: dict[int, Node] = {}  # the constants of arrays made inside, by identity
         self.unknown: set[Node] = set()  # nodes whose example was not computed
         self.follows: Node | None = None  # the operation whose derivative is being recorded
         self.ended = False
@@ -110,6 +111,9 @@ class Recording:
         if is_stand_in(value):
             raise GraphError("a value that was not computed became part of a program")
         if isinstance(value, (np.ndarray, op.Traced)):
+            made = self.made.get(id(value))
+            if made is not None and made.parameters["value"] is value:
+                return made
             known = self.captured.get(id(value))
             if known is None:
                 known = self.captured[id(value)] = Captured(value)

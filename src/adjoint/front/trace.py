@@ -693,6 +693,8 @@ def local(value: Any, kinds: str = "fc") -> Any:
         node = op.broadcast_to(constant(value[(0,) * value.ndim]), shape=value.shape)
     else:
         node = constant(value)
+        if owner is not None:
+            owner.made[id(value)] = node
     return RecordingTensor(node, value, level, owner)
 
 

@@ -14,19 +14,25 @@ from ..base.errors import GraphError
 from ..graph.check import verify
 from ..graph.function import Function
 from .inline import inline_calls
+from .loops import tidy_loops
+from .pack import pack_loops
 from .simplify import simplify
 
 PASSES: tuple[tuple[str, Callable[[Function], Function]], ...] = (
     ("inline", inline_calls),
     ("simplify", simplify),
+    ("loops", tidy_loops),
+    ("pack", pack_loops),
     ("simplify again", simplify),
 )
 
 
 def optimize(function: Function, watch: Callable[[str, Function], None] | None = None) -> Function:
-    """Run all passes; `watch(name, function)` sees the graph after each."""
+    """Run all passes; `watch(name, function)` sees the graph after each that changed it."""
     for name, apply_pass in PASSES:
-        function = apply_pass(function)
+        before, function = function, apply_pass(function)
+        if function is before:
+            continue
         if os.environ.get("ADJOINT_CHECK") == "1":
             checked(function, name)
         if watch is not None:

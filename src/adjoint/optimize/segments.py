@@ -2,7 +2,8 @@
 
 Enters: a closed graph, and a judge of which nodes have native code.  Leaves: `Step`s in order: a
 native segment (as many nodes as can run together) or one node that NumPy (or another library)
-evaluates.  A node joins the latest segment that it depends on, so that there are few segments.
+evaluates, with the outputs of it that are read.  A node joins the latest segment that it depends
+on, so that there are few segments.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ PIECE = 500  # nodes of each piece of a longer one
 
 
 class Step(NamedTuple):
-    """One step: `reason` says why its only node is no native code; None for a native segment."""
+    """One step: `reason` says why its node (with its outputs, if it has several) is no native code;
+    None for a native segment."""
 
     nodes: tuple[Node, ...]
     inputs: tuple[Node, ...]
@@ -40,6 +42,10 @@ def steps_of(
     for node in function.order:
         if node in given:
             stage[node] = 0
+            continue
+        if node.primitive.name == "item" and node.inputs[0] in reasons:
+            stage[node] = stage[node.inputs[0]]
+            reasons[node] = reasons[node.inputs[0]]
             continue
         level = 0
         for x in node.inputs:
@@ -65,8 +71,15 @@ def steps_of(
         for piece in pieces(segments.get(level, []), weight, longest):
             made.append(segment(piece, readers, results))
         for node in others.get(level, ()):
-            inputs = tuple(dict.fromkeys(node.inputs))
-            made.append(Step((node,), inputs, (node,), reasons[node]))
+            if node.primitive.name == "item" and node.inputs[0] in reasons:
+                continue
+            read = [x for x in node.inputs if x.primitive.name != "constant"]
+            items: list[Node] = []
+            if type(node.dtype) is tuple:
+                items = [r for r in readers.get(node, ()) if r.primitive.name == "item"]
+            outputs = tuple(items) or (node,)
+            step = Step((node, *items), tuple(dict.fromkeys(read)), outputs, reasons[node])
+            made.append(step)
     return made
 
 

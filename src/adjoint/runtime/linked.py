@@ -68,7 +68,7 @@ class Linked(Native):
                 results.setdefault(node, k)
         last = {x: p for p, piece in enumerate(pieces) for x in piece.step.inputs}
         room = Room()
-        own_at = room.take(max(piece.workspace for piece in pieces))
+        own_at = room.take(max(ALIGNMENT + 1, *[piece.workspace for piece in pieces]))
         slots_at = room.take(8 * max(len(piece.slots) for piece in pieces))
         where: dict[Node, tuple[int, int]] = {x: (CALLER, k) for x, k in inputs.items()}
         where.update({x: (CALLER, k) for x, k in results.items()})

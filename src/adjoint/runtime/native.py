@@ -337,6 +337,7 @@ def cut(function: Function) -> tuple[list[tuple[Step, bool]], bool]:
 
 
 LINKS: list[Callable[..., Native]] = []  # how segments become one; filled in by `linked`
+LOOPS: list[Callable[[Step, Target], Native | None]] = []  # of loops; filled in by `pieces`
 
 
 class Executable:
@@ -353,15 +354,20 @@ class Executable:
             function.cache["longest"] = longest
             steps, is_whole = cut(function)
             try:
-                self.steps = [(s, Native(s, self.target) if own else None) for s, own in steps]
+                self.steps = [(s, self.code(s, own)) for s, own in steps]
                 break
             except TooMuch:
                 continue
+        codes = [made for _, made in self.steps]
         if is_whole:
-            self.whole = self.steps[0][1]  # type: ignore[assignment]
-        elif len(steps) > 1 and all(is_native for _, is_native in steps):
+            self.whole = codes[0]  # type: ignore[assignment]
+        elif codes and None not in codes:
             if all(map(native_dtype, (*function.inputs, *function.outputs))):
-                self.whole = LINKS[0](function, [made for _, made in self.steps], self.target)
+                self.whole = LINKS[0](function, codes, self.target)
+
+    def code(self, step: Step, own: bool) -> Native | None:
+        """The machine code of a step; None where NumPy evaluates it."""
+        return Native(step, self.target) if own else LOOPS[0](step, self.target)
 
     def __call__(self, values: Sequence[Any]) -> list[Any]:
         """The outputs for these inputs."""

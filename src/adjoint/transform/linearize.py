@@ -10,7 +10,7 @@ Source: Griewank and Walther, *Evaluating Derivatives* (2008), chapter 3.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -209,16 +209,21 @@ def followed(function: Function, look: Look) -> tuple[Sequence[Node], Follow | N
 
 
 def all_values(
-    function: Function, inputs: Sequence[Any], order: Sequence[Node] | None = None
+    function: Function,
+    inputs: Sequence[Any],
+    order: Sequence[Node] | None = None,
+    given: Mapping[Node, Any] | None = None,
 ) -> dict[Node, Any]:
-    """The value of every node of a closed graph; `order` are its nodes, followed."""
+    """The value of every node of a closed graph; `order` are its nodes, followed, and `given` are
+    values of some that are known without computing them."""
     known: dict[Node, Any] = dict(zip(function.inputs, inputs, strict=True))
+    known.update(given or {})
     for node in function.order if order is None else order:
         if node.primitive.name == "constant":
             known[node] = node.parameters["value"]
         elif node not in known:
-            given = tuple([known[x] for x in node.inputs])
-            known[node] = op.apply(node.primitive, given, node.parameters)
+            read = tuple([known[x] for x in node.inputs])
+            known[node] = op.apply(node.primitive, read, node.parameters)
     return known
 
 

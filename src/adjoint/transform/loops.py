@@ -6,7 +6,8 @@ inputs.  Leaves: the same for its outputs or inputs, as operations with bodies m
 A tangent loop carries the tangents beside the carry.  A reversed loop needs what each step began
 with: the loop is run once more and keeps those parts of the carry that its body's pullback reads
 (none, where the body is linear); then the pullback of the body runs from the last step to the
-first, with the cotangents as its carry.  What a step computes is computed again there, not kept.
+first, with the cotangents as its carry.  What a step computes is computed again there, not kept;
+the carry that it ended with is there already: it is what the step after it began with.
 
 Source: Griewank and Walther, *Evaluating Derivatives* (2008), chapters 3 and 12.
 """
@@ -85,10 +86,19 @@ def pushed(body: Function, flags: Sequence[bool], wanted: Sequence[bool]) -> Fun
     return close([*inputs, *seeds], [*[known[n] for n in body.outputs], *found], body.name)[0]
 
 
-def pulled(body: Function, wanted: Sequence[bool], given: Sequence[bool]) -> Function:
-    """A body's pullback: takes its inputs, then the cotangents of the given outputs; gives those of
-    the wanted inputs."""
-    inputs, known = fresh(body)
+def pulled(
+    body: Function, wanted: Sequence[bool], given: Sequence[bool], count: int = 0
+) -> Function:
+    """A body's pullback: takes its inputs, then the cotangents of the given outputs, then the first
+    `count` outputs themselves; gives the cotangents of the wanted inputs."""
+    inputs = [input_node(type_of(n)) for n in body.inputs]
+    after = [input_node(Type(*type_of(n)[:2])) for n in body.outputs[:count]]
+    ends = {
+        n: x
+        for n, x in zip(body.outputs, after, strict=False)
+        if n.primitive.name not in ("constant", "input")
+    }
+    known = all_values(body, inputs, given=ends)
     seeds, sums = [], Cotangents()
     for n in picked(body.outputs, given):
         seed = input_node(Type(*type_of(n)[:2]))
@@ -97,7 +107,7 @@ def pulled(body: Function, wanted: Sequence[bool], given: Sequence[bool]) -> Fun
             sums.add(n, seed)
     pullback(body.order, sums, environment_values(known), set(body.inputs))
     found = [filled(plain(sums.known.get(n)), n) for n in picked(body.inputs, wanted)]
-    return close([*inputs, *seeds], found, body.name)[0]
+    return close([*inputs, *seeds, *after], found, body.name)[0]
 
 
 def filled(value: Any, t: Any) -> Any:
@@ -196,17 +206,20 @@ def pull_scan(node: Node, look: Look, cotangent: Any, sums: Cotangents) -> None:
     if not any(c is not None and flag for c, flag in zip(cotangent, outputs, strict=True)):
         return
     wanted = [False, *flags.consts, *carry, *flags.rows]
-    back = pulled(body, wanted, seeded)
+    back = pulled(body, wanted, seeded, count)
     used = reads(back)
-    index, first = back.inputs[0], len(wanted)
+    index, first, last = back.inputs[0], len(wanted), len(back.inputs) - count
     given, uses = (Parts(x[1:first], p["consts"], count) for x in (back.inputs, used))
-    seeds = list(back.inputs[first:])
+    seeds = list(back.inputs[first:last])
+    after, uses_after = back.inputs[last:], used[last:]
+    uses.carry = [a or b for a, b in zip(uses.carry, uses_after, strict=True)]
     into = iter(back.outputs)
     totals, states, rows = (
         [next(into) for flag in some if flag] for some in (flags.consts, carry, flags.rows)
     )
     # The forward loop once more, with what the pullback reads of each step's carry.
     history: list[Any] = []
+    ends_with: list[Any] = []
     if any(uses.carry):
         starts, known = fresh(body)
         inside = Parts(starts[1:], p["consts"], count)
@@ -214,17 +227,19 @@ def pull_scan(node: Node, look: Look, cotangent: Any, sums: Cotangents) -> None:
             starts, [*[known[n] for n in body.outputs[:count]], *picked(inside.carry, uses.carry)],
             body.name,
         )[0]  # fmt: skip
-        history = list(
-            op.scan(*values.consts, *values.carry, *values.rows, **{**p, "body": recording})[count:]
-        )
-    # Backwards: the carry is the sums of the constants' cotangents and the carry's cotangents.
+        kept_of = op.scan(*values.consts, *values.carry, *values.rows, **{**p, "body": recording})
+        history = list(kept_of[count:])
+        ends_with = picked(kept_of[:count], uses_after)
+    # Backwards: the carry is the sums of the constants' cotangents, the carry's cotangents, and
+    # what the step ended with.
     sums_of = [input_node(Type(*type_of(x)[:2])) for x in totals]
     ends = [s for s, _ in zip(seeds, [c for c in carry if c], strict=False)]
     lines = seeds[len(ends) :]
     reversed_body = close(
-        [index, *picked(given.consts, uses.consts), *sums_of, *ends,
+        [index, *picked(given.consts, uses.consts), *sums_of, *ends, *picked(after, uses_after),
          *picked(given.carry, uses.carry), *picked(given.rows, uses.rows), *lines],
-        [*[a + b for a, b in zip(sums_of, totals, strict=True)], *states, *rows], body.name,
+        [*[a + b for a, b in zip(sums_of, totals, strict=True)], *states,
+         *picked(given.carry, uses_after), *rows], body.name,
     )[0]  # fmt: skip
     start = [zeros_like_type(Type(*type_of(x)[:2])) for x in totals]
     start += [
@@ -232,13 +247,15 @@ def pull_scan(node: Node, look: Look, cotangent: Any, sums: Cotangents) -> None:
         for c, x, flag in zip(cotangent[:count], values.carry, carry, strict=True)
         if flag
     ]
+    cotangents = len(start)
+    start += ends_with
     result = op.scan(
         *picked(values.consts, uses.consts), *start, *history, *picked(values.rows, uses.rows),
         *[plain(c) for c, flag in zip(cotangent[count:], seeded[count:], strict=True) if flag],
         body=reversed_body, consts=sum(uses.consts), carry=len(start),
         length=p["length"], reverse=not p.get("reverse", False),
     )  # fmt: skip
-    found = iter(result)
+    found = iter([*result[:cotangents], *result[len(start) :]])
     for some, on in ((sources.consts, flags.consts), (sources.carry, carry),
                      (sources.rows, flags.rows)):  # fmt: skip
         for x, flag in zip(some, on, strict=True):

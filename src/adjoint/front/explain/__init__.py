@@ -140,7 +140,9 @@ class Recorded:
             begin = clock()
             found = optimize(closed, lambda name, f: passes.append(f"{name}: {len(f.order)}"))
             now = clock()
-            result = f"{count(len(found.order), 'node')} (after {', '.join(passes)})"
+            result = count(len(found.order), "node")
+            if passes:
+                result += f" (after {', '.join(passes)})"
             self.stages.append(Stage("optimize", now - begin, result))
             return found
 

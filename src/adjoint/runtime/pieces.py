@@ -1,0 +1,216 @@
+"""A loop as a piece of a program: one machine code that lays out its carry and drives its body.
+
+Enters: a step that is a `scan` or a `while_loop` with its outputs.  Leaves: a `LoopPiece`, which is
+called, and linked with others, like a native segment; None where the body has no machine code of
+one piece, or where the loop may take so long that Python should be asked now and then whether the
+user wants it to end.  Everything that changes lies in the workspace of a call.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..base.dtypes import type_of
+from ..codegen.drive import ENTRIES, piece_text
+from ..codegen.targets import Target
+from ..graph.function import Function
+from ..graph.node import Node
+from ..optimize.segments import Step
+from .linked import CALLER, INSIDE, ITSELF, Room
+from .loops import machine_code, operations
+from .native import ALIGNMENT, LOOPS, Code, Native, library, native_dtype
+
+LONGEST = 2e9  # additions, or thereabouts, of a loop that runs to its end without a question
+
+
+def bytes_of(node: Any) -> int:
+    """The bytes of a value."""
+    return math.prod(node.shape) * node.dtype.itemsize
+
+
+class Layout:
+    """The workspace of a loop: its first part is copied from a template."""
+
+    def __init__(self) -> None:
+        self.room = Room()
+        self.fills: list[int] = []
+        self.tables: list[tuple[int, np.ndarray]] = []
+
+    def table(self, native: Native) -> int:
+        """Room for the slots of a program."""
+        at = self.room.take(8 * len(native.slots))
+        self.tables.append((at, native.slots))
+        return at
+
+    def cell(self, value: int) -> int:
+        """A number that is there at the start."""
+        at = self.room.take(8)
+        self.tables.append((at, np.array([value], np.int64)))
+        return at
+
+    def point(self, table: int, slot: int, kind: int, number: int, more: int = 0) -> None:
+        """Let a slot of a table be an address."""
+        self.fills += [table + 8 * slot, kind, number, more]
+
+    def template(self) -> np.ndarray:
+        """What the workspace begins with."""
+        end = max(at + 8 * len(values) for at, values in self.tables)
+        found = np.zeros(end // 8, np.int64)
+        for at, values in self.tables:
+            found[at // 8 : at // 8 + len(values)] = values
+        return found
+
+
+class LoopPiece(Native):
+    """A `scan` or a `while_loop` as machine code."""
+
+    def __init__(self, step: Step, target: Target, programs: Sequence[Native]) -> None:
+        node = step.nodes[0]
+        p = node.parameters
+        self.step, self.target, self.pieces = step, target, tuple(programs)
+        self.blocks = {}
+        self.constants = ()
+        self.kept: list[Any] = []
+        body: Function = p["body"]
+        is_scan = node.primitive.name == "scan"
+        consts = p["consts"]
+        carry = p["carry"] if is_scan else len(node.inputs) - consts
+        places = {x: k for k, x in enumerate(step.inputs)}
+        sources = [
+            (CALLER, places[x]) if x in places else (ITSELF, self.constant(x)) for x in node.inputs
+        ]
+        results: dict[int, list[int]] = {}
+        for k, x in enumerate(step.outputs, len(step.inputs)):
+            results.setdefault(x.parameters["index"], []).append(k)
+        # The layout: what the template covers comes first.
+        layout = Layout()
+        room = layout.room
+        tables = [(layout.table(x), layout.table(x)) for x in programs]
+        backwards = is_scan and p.get("reverse", False)
+        length = p["length"] if is_scan else 0
+        number = layout.cell(length - 1 if backwards else 0)
+        goes_on, done = layout.cell(0), layout.cell(0)
+        template = layout.template()
+        parts = body.inputs[1 + consts : 1 + consts + carry]
+        states = [[self.part(room, x) for x in parts] for _ in range(2)]
+        for program, (even, odd) in zip(programs, tables, strict=True):
+            own = room.take(max(program.workspace, ALIGNMENT + 1)) if program.workspace else 0
+            for turn, table in enumerate((even, odd)):
+                layout.point(table, 0, INSIDE, number)
+                for k in range(consts):
+                    layout.point(table, 1 + k, *sources[k])
+                for k in range(carry):
+                    layout.point(table, 1 + consts + k, INSIDE, states[turn][k])
+                    if program is programs[0]:
+                        layout.point(table, len(body.inputs) + k, INSIDE, states[1 - turn][k])
+                if program.workspace:
+                    layout.point(table, program.workspace_slot, INSIDE, own)
+                if program is not programs[0]:
+                    layout.point(table, len(body.inputs), INSIDE, goes_on)
+        moves: list[int] = []
+
+        def row(slot: int, kind: int, place: int, size: int) -> None:
+            by = -size if backwards else size
+            start = (length - 1) * size if backwards else 0
+            layout.point(tables[0][0], slot, kind, place, start)
+            layout.point(tables[0][1], slot, kind, place, start + by)
+            moves.extend((slot, 2 * by))
+
+        for k in range(consts + carry, len(node.inputs)):
+            row(1 + k, *sources[k], bytes_of(body.inputs[1 + k]))
+        ends: list[list[int]] = [[], []]
+        for k, x in enumerate(body.outputs):
+            slot = len(body.inputs) + k
+            wanted = results.get(k, ())
+            size = bytes_of(type_of(x))
+            if k < carry:
+                for to in wanted:
+                    for turn in range(2):
+                        ends[turn] += [to, states[turn][k], size]
+            elif wanted:
+                row(slot, CALLER, wanted[0], size)
+            else:  # nobody asks for these rows
+                spare = room.take(size)
+                for table in tables[0]:
+                    layout.point(table, slot, INSIDE, spare)
+        if not is_scan:
+            for to in results.get(carry, ()):
+                for turn in range(2):
+                    ends[turn] += [to, number, 8]
+        begins: list[int] = []
+        for k, x in enumerate(parts):
+            begins += [states[0][k], *sources[consts + k], bytes_of(x)]
+        cost = max(sum(x.work for x in programs), operations(body))
+        steps = length if is_scan else max(int(LONGEST / cost), 1000)
+        values = {
+            "template": self.address(template), "bytes": template.nbytes,
+            "fills": len(layout.fills) // 4, "fills_at": self.address(layout.fills),
+            "begins": len(begins) // 4, "begins_at": self.address(begins),
+            "body": programs[0].code.address, "even": tables[0][0], "odd": tables[0][1],
+            "condition": 0 if is_scan else programs[1].code.address,
+            "condition_even": tables[-1][0], "condition_odd": tables[-1][1],
+            "number": number, "goes_on": goes_on, "done": done,
+            "moves": self.address(moves), "count": len(moves) // 2,
+            "by": -1 if backwards else 1, "steps": steps, "limited": 0 if is_scan else 1,
+            "ends": len(ends[0]) // 3,
+            "ends_even": self.address(ends[0]), "ends_odd": self.address(ends[1]),
+        }  # fmt: skip
+        count = len(step.inputs) + len(step.outputs)
+        self.workspace_slot, self.workspace = count, room.bytes
+        self.work = cost * (length if is_scan else 1000)
+        self.slots = np.zeros(count + 2, np.int64)
+        self.slots[count + 1] = self.address([values[name] for name in ENTRIES])
+        self.code = Code(library(piece_text(target, count, count + 1)))
+
+    def part(self, room: Room, node: Any) -> int:
+        """Room for a part of the carry."""
+        size = bytes_of(node)
+        return room.take(size if size <= ALIGNMENT else -(-size // ALIGNMENT) * ALIGNMENT)
+
+    def constant(self, node: Node) -> int:
+        """The address of a constant."""
+        return self.address(np.ascontiguousarray(node.parameters["value"], node.dtype))
+
+    def address(self, values: Any) -> int:
+        """The address of an array, which is kept."""
+        array = values if isinstance(values, np.ndarray) else np.array([*values, 0], np.int64)
+        self.kept.append(array)
+        return int(array.ctypes.data)
+
+
+def loop_piece(step: Step, target: Target) -> LoopPiece | None:
+    """A loop as a piece of a program."""
+    node = step.nodes[0]
+    p = node.parameters
+    if node.primitive.name not in ("scan", "while_loop"):
+        return None
+    body: Function = p["body"]
+    functions = [body] if node.primitive.name == "scan" else [body, p["condition"]]
+    if node.primitive.name == "scan" and p["length"] < 1:
+        return None
+    given = [type_of(x) for x in body.inputs[1:]]
+    carry_end = p["consts"] + p.get("carry", len(node.inputs))
+    for k, (x, t) in enumerate(zip(node.inputs, given, strict=True)):
+        found = type_of(x)
+        shape = found.shape[1:] if k >= carry_end else found.shape
+        if found.dtype != t.dtype or shape != t.shape or 0 in found.shape or not native_dtype(x):
+            return None
+    for x, t in zip(body.outputs, given[p["consts"] : carry_end], strict=False):
+        if type_of(x).dtype != t.dtype or type_of(x).shape != t.shape:
+            return None
+    if any(0 in type_of(x).shape or not native_dtype(x) for x in body.outputs):
+        return None
+    if len({x.parameters["index"] for x in step.outputs}) < len(step.outputs):
+        return None
+    programs = [machine_code(x) for x in functions]
+    if None in programs:
+        return None
+    piece = LoopPiece(step, target, [x for x in programs if x is not None])
+    return None if piece.work > LONGEST else piece
+
+
+LOOPS.append(loop_piece)
