@@ -23,9 +23,9 @@ FLOORS = {
         " linalg/ fft control loop random"
     },
     3: {
-        "transform": "linearize transpose batch loops",
-        "optimize": "simplify inline loops pack pipeline expression literal express routines segments"
-        " complex_formulas parts statements merge fuse",
+        "transform": "linearize transpose batch checkpoints loops",
+        "optimize": "simplify inline loops pack pipeline expression literal express routines"
+        " segments complex_formulas parts statements merge fuse",
     },
     4: {
         "loops": "ir text lanes verify interpret lower schedule deliver share rare finish levels "

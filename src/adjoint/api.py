@@ -40,6 +40,7 @@ from .front.operands import numeric
 from .front.overlay import overlay
 from .front.trace import Tensor, settled
 from .graph import op
+from .transform.checkpoints import bounded, memory_of
 
 
 def check_callable(name: str, function: Callable) -> None:
@@ -70,8 +71,9 @@ def transformed(name: str, function: Callable, call: Callable) -> Callable:
 
 
 def value_and_grad(
-    function: Callable, argnums: Argnums = 0, has_aux: bool = False, holomorphic: bool = False
-) -> Callable:
+    function: Callable, argnums: Argnums = 0, has_aux: bool = False, holomorphic: bool = False, *,
+    memory_limit: int | float | str | None = None, checkpoint_every: int | None = None,
+) -> Callable:  # fmt: skip
     """The function's value and its gradient, in one forward and one backward pass.
 
     Args:
@@ -79,6 +81,8 @@ def value_and_grad(
         argnums: which arguments: a position, a name, or a tuple of them.
         has_aux: the function returns (number, aux); the result is then ((number, aux), gradient).
         holomorphic: complex derivative of a complex function of complex arguments.
+        memory_limit, checkpoint_every: bounds of what is kept of each `ad.scan`, `ad.fori_loop` and
+            `ad.while_loop` in the function that has none of its own.
 
     Returns: a function of the same arguments that gives (value, gradient); the gradient has the
         structure, shapes and dtypes of the argument (a tuple of them for a tuple of argnums).
@@ -91,8 +95,10 @@ def value_and_grad(
     (9.0, 6.0)
     """
 
+    memory = memory_of(memory_limit, checkpoint_every, "value_and_grad")
+
     def call(*args: Any, **kwargs: Any) -> Any:
-        with differentiating():
+        with differentiating(), bounded(memory):
             run = Differentiation()
             chosen = Selection(function, argnums, args, kwargs, "grad")
             check_holomorphic(chosen.leaves, holomorphic, "grad")
@@ -122,8 +128,9 @@ def value_and_grad(
 
 
 def grad(
-    function: Callable, argnums: Argnums = 0, has_aux: bool = False, holomorphic: bool = False
-) -> Callable:
+    function: Callable, argnums: Argnums = 0, has_aux: bool = False, holomorphic: bool = False, *,
+    memory_limit: int | float | str | None = None, checkpoint_every: int | None = None,
+) -> Callable:  # fmt: skip
     """The gradient of a function that returns one number, by reverse mode.
 
     Args:
@@ -131,6 +138,8 @@ def grad(
         argnums: which arguments: a position, a name, or a tuple of them.
         has_aux: the function returns (number, aux); the result is then (gradient, aux).
         holomorphic: complex derivative of a complex function of complex arguments.
+        memory_limit, checkpoint_every: bounds of what is kept of each `ad.scan`, `ad.fori_loop` and
+            `ad.while_loop` in the function that has none of its own.
 
     Returns: a function of the same arguments; the gradient has the structure, shapes and dtypes of
         the argument (a tuple of them for a tuple of argnums).
@@ -143,7 +152,11 @@ def grad(
     (24.0, 10.0)
     """
     check_callable("grad", function)
-    both = value_and_grad(function, argnums, has_aux, holomorphic)
+    memory_of(memory_limit, checkpoint_every, "grad")  # its errors
+    both = value_and_grad(
+        function, argnums, has_aux, holomorphic,
+        memory_limit=memory_limit, checkpoint_every=checkpoint_every,
+    )  # fmt: skip
 
     def call(*args: Any, **kwargs: Any) -> Any:
         value, gradient = both(*args, **kwargs)
@@ -819,6 +832,8 @@ def jit(
     *,
     static_argnums: int | Sequence[int] = (),
     static_argnames: str | Sequence[str] = (),
+    memory_limit: int | float | str | None = None,
+    checkpoint_every: int | None = None,
 ) -> Any:
     """The function as native code: recorded and compiled once for each signature.
 
@@ -835,6 +850,9 @@ def jit(
     (`self.rate`), the items of captured lists and dictionaries keep the values they had when the
     program was recorded.  Pass what changes as an argument.
 
+    `memory_limit` and `checkpoint_every` bound what reverse mode through `ad.scan`, `ad.fori_loop`
+    and `ad.while_loop` keeps, where a loop has no bound of its own.
+
     Raises:
         TracingError: the function branches on a value that is known only when it runs.
         TypeError: an argument is neither a number, an array nor hashable.
@@ -846,8 +864,12 @@ def jit(
     """
     numbers = (static_argnums,) if isinstance(static_argnums, int) else tuple(static_argnums)
     names = (static_argnames,) if isinstance(static_argnames, str) else tuple(static_argnames)
+    memory = memory_of(memory_limit, checkpoint_every, "ad.jit")
     if function is None:
-        return lambda f: jit(f, static_argnums=numbers, static_argnames=names)
+        return lambda f: jit(
+            f, static_argnums=numbers, static_argnames=names,
+            memory_limit=memory_limit, checkpoint_every=checkpoint_every,
+        )  # fmt: skip
     if not callable(function):
         raise TypeError(
             message(
@@ -856,4 +878,4 @@ def jit(
                 instead="`ad.jit(f)(x)`",
             )
         )
-    return jitted(function, numbers, names)
+    return jitted(function, numbers, names, memory)

@@ -32,6 +32,7 @@ from ..graph.op import Traced
 from ..ops.control import Departed
 from ..optimize.pipeline import optimize
 from ..runtime.entry import Entry, make_entry
+from ..transform.checkpoints import Memory, bounded
 from .arguments import fresh, name_of
 from .context import context, fingerprint, has_content, recording_level
 from .guards import Guard, Inside
@@ -59,10 +60,13 @@ class Jitted(Entry):
 
 
 def jitted(
-    function: Callable, static_argnums: Sequence[int] = (), static_argnames: Sequence[str] = ()
+    function: Callable,
+    static_argnums: Sequence[int] = (),
+    static_argnames: Sequence[str] = (),
+    memory: Memory | None = None,
 ) -> Jitted:
-    """A function under `jit`."""
-    compiled = Compiled(function, static_argnums, static_argnames)
+    """A function under `jit`; `memory` bounds what reverse mode through loops keeps."""
+    compiled = Compiled(function, static_argnums, static_argnames, memory)
     entry = make_entry(compiled.__call__, Jitted)
     update_wrapper(entry, function, updated=())
     compiled.entry = ref(entry)
@@ -73,10 +77,14 @@ class Compiled:
     """The programs of a function under `jit`, and the way to them through Python."""
 
     def __init__(
-        self, function: Callable, static_argnums: Sequence[int], static_argnames: Sequence[str]
+        self,
+        function: Callable,
+        static_argnums: Sequence[int],
+        static_argnames: Sequence[str],
+        memory: Memory | None = None,
     ) -> None:
         self.entry: Callable[[], Any] = lambda: None  # the native entry, while it lives
-        self.function = function
+        self.function, self.memory = function, memory
         self.static_argnums = tuple(static_argnums)
         self.static_argnames = tuple(static_argnames)
         self.programs: dict[Any, tuple[list, list[Program]]] = {}
@@ -230,7 +238,7 @@ class Compiled:
 
         def run(inputs: list[Any]) -> tuple[list[Any], Any]:
             args, kwargs = rebuild(inputs)
-            with overlay(self.function):
+            with overlay(self.function), bounded(self.memory):
                 return tree.flatten(self.function(*args, **kwargs))
 
         return run

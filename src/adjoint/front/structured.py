@@ -25,6 +25,7 @@ from ..ops.loop import RUNNERS
 from ..optimize.pipeline import optimize
 from ..runtime.loops import runner
 from ..transform import loops as _loops  # noqa: F401  (how they are differentiated and batched)
+from ..transform.checkpoints import BOUNDS, Memory, memory_of
 from .arguments import name_of
 from .operands import stand_in
 from .overlay import overlay
@@ -216,8 +217,9 @@ class Body:
 
 
 def scan(
-    f: Callable, init: Any, xs: Any = None, length: int | None = None, reverse: bool = False
-) -> tuple[Any, Any]:
+    f: Callable, init: Any, xs: Any = None, length: int | None = None, reverse: bool = False, *,
+    memory_limit: int | float | str | None = None, checkpoint_every: int | None = None,
+) -> tuple[Any, Any]:  # fmt: skip
     """Run a function over the rows of arrays, handing on a state from row to row.
 
     What a loop over `xs` would do, as one operation: the function is recorded once, compiled where
@@ -232,6 +234,9 @@ def scan(
         xs: arrays with the same number of rows, in containers or not; None for none.
         length: the number of steps, where `xs` does not tell.
         reverse: whether to go from the last row to the first.
+        memory_limit: how much reverse mode may keep of what the steps began with: bytes, or a text
+            such as "200 MB". Above that it keeps some and runs the steps between them again.
+        checkpoint_every: the same by hand: keep what every so many steps began with.
 
     Returns: the last carry, and the rows that were made, in the order of `xs`.
 
@@ -239,6 +244,7 @@ def scan(
         TypeError: a result that is no pair, or another structure.
         ShapeError: shapes that a step changes, or numbers of rows that differ.
         TracingError: a Python branch on a value inside `f`.
+        ValueError: a memory limit below what a single step takes.
 
     >>> import adjoint as ad, numpy as np
     >>> def step(total, x):
@@ -248,6 +254,7 @@ def scan(
 
     Method: Griewank and Walther, *Evaluating Derivatives* (2008), chapter 12.
     """
+    memory = memory_of(memory_limit, checkpoint_every, "ad.scan") or BOUNDS.memory
     rows, structure = tree.flatten(xs)
     rows = started(rows, "ad.scan")
     count = steps(rows, length)
@@ -273,7 +280,7 @@ def scan(
     found = op.scan(
         *consts, *body.start, *rows,
         body=body.recorded.function, consts=len(consts), carry=len(body.start), length=count,
-        reverse=bool(reverse),
+        reverse=bool(reverse), memory=memory,
     )  # fmt: skip
     carried = len(body.start)
     return body.ended(found[:carried]), tree.unflatten(body.made, list(found[carried:]))
@@ -317,13 +324,17 @@ def steps(rows: Sequence[Any], length: int | None) -> int:
     return count
 
 
-def fori_loop(lower: Any, upper: Any, body: Callable, init: Any) -> Any:
+def fori_loop(
+    lower: Any, upper: Any, body: Callable, init: Any, *,
+    memory_limit: int | float | str | None = None, checkpoint_every: int | None = None,
+) -> Any:  # fmt: skip
     """Run `carry = body(i, carry)` for each `i` of `range(lower, upper)`, as one operation.
 
     Args:
         lower, upper: integers; traced ones too (the loop is then a `while_loop`).
         body: `body(i, carry) -> carry`, of the same structure, shapes and dtypes.
         init: the first carry: a number, an array, or a container of them.
+        memory_limit, checkpoint_every: bounds of what reverse mode keeps, as in `scan`.
 
     Returns: the last carry. Raises as `scan` does.
 
@@ -331,6 +342,7 @@ def fori_loop(lower: Any, upper: Any, body: Callable, init: Any) -> Any:
     >>> ad.grad(lambda x: ad.fori_loop(0, 3, lambda i, y: y * x + i, 1.0))(2.0)  # x^3 + x + 2
     13.0
     """
+    memory = memory_of(memory_limit, checkpoint_every, "ad.fori_loop") or BOUNDS.memory
     lower, upper = settled(lower), settled(upper)
     for bound in (lower, upper):
         t = type_of(bound) if is_number(bound) else None
@@ -343,11 +355,12 @@ def fori_loop(lower: Any, upper: Any, body: Callable, init: Any) -> Any:
                 )
             )
     if isinstance(lower, Traced) or isinstance(upper, Traced):
-        found = while_loop(
+        found = run_while(
             lambda state: state[0] < state[1],
             lambda state: (state[0] + 1, state[1], body(state[0], state[2])),
             (lower, upper, init),
             "ad.fori_loop",
+            memory,
         )
         return found[2]
     first, count = int(lower), max(int(upper) - int(lower), 0)
@@ -359,12 +372,15 @@ def fori_loop(lower: Any, upper: Any, body: Callable, init: Any) -> Any:
     found = op.scan(
         *consts, *made.start,
         body=made.recorded.function, consts=len(consts), carry=len(made.start), length=count,
-        reverse=False,
+        reverse=False, memory=memory,
     )  # fmt: skip
     return made.ended(found)
 
 
-def while_loop(condition: Callable, body: Callable, init: Any, what: str = "ad.while_loop") -> Any:
+def while_loop(
+    condition: Callable, body: Callable, init: Any, *,
+    memory_limit: int | float | str | None = None, checkpoint_every: int | None = None,
+) -> Any:  # fmt: skip
     """Run `carry = body(carry)` as long as `condition(carry)` holds, as one operation.
 
     Derivatives of all kinds work, in reverse mode too: the number of steps is then known.  Under
@@ -375,6 +391,7 @@ def while_loop(condition: Callable, body: Callable, init: Any, what: str = "ad.w
         condition: `condition(carry) -> bool`.
         body: `body(carry) -> carry`, of the same structure, shapes and dtypes.
         init: the first carry: a number, an array, or a container of them.
+        memory_limit, checkpoint_every: bounds of what reverse mode keeps, as in `scan`.
 
     Returns: the last carry. Raises as `scan` does.
 
@@ -384,6 +401,14 @@ def while_loop(condition: Callable, body: Callable, init: Any, what: str = "ad.w
     >>> round(ad.grad(root)(4.0), 12)
     0.25
     """
+    memory = memory_of(memory_limit, checkpoint_every, "ad.while_loop") or BOUNDS.memory
+    return run_while(condition, body, init, "ad.while_loop", memory)
+
+
+def run_while(
+    condition: Callable, body: Callable, init: Any, what: str, memory: Memory | None
+) -> Any:
+    """A while loop; `what` the user called."""
     made = Body(body, what, init, lambda step, carry, row: body(carry))
 
     def asked(leaves: Sequence[Any]) -> Any:
@@ -405,7 +430,9 @@ def while_loop(condition: Callable, body: Callable, init: Any, what: str = "ad.w
     types = [type_of(x) for x in made.start]
     question = record_body(condition, what, [Type((), COUNT), *types], asked)
     (goes_on, step), consts = together([question, made.recorded])
-    found = op.while_loop(*consts, *made.start, condition=goes_on, body=step, consts=len(consts))
+    found = op.while_loop(
+        *consts, *made.start, condition=goes_on, body=step, consts=len(consts), memory=memory
+    )
     return made.ended(found[:-1])
 
 

@@ -46,9 +46,11 @@ def fastest(name: str, values: tuple, parameters: dict[str, Any]) -> tuple | Non
 
 
 def run_scan(
-    *values: Any, body: Function, consts: int, carry: int, length: int, reverse: bool = False
-) -> tuple:
-    """Run the body `length` times, from the last row to the first with `reverse`."""
+    *values: Any, body: Function, consts: int, carry: int, length: int, reverse: bool = False,
+    memory: Any = None,
+) -> tuple:  # fmt: skip
+    """Run the body `length` times, from the last row to the first with `reverse`; `memory` bounds
+    what reverse mode keeps (`transform.checkpoints`)."""
     parameters = {
         "body": body, "consts": consts, "carry": carry, "length": length, "reverse": reverse,
     }  # fmt: skip
@@ -73,8 +75,9 @@ def copied(x: Any) -> Any:
 
 
 def scan_types(
-    *inputs: Any, body: Function, consts: int, carry: int, length: int, reverse: bool = False
-) -> tuple[Type, ...]:
+    *inputs: Any, body: Function, consts: int, carry: int, length: int, reverse: bool = False,
+    memory: Any = None,
+) -> tuple[Type, ...]:  # fmt: skip
     types = [type_of(n) for n in body.outputs]
     rows = [Type((length, *t.shape), t.dtype) for t in types[carry:]]
     return (*[Type(t.shape, t.dtype) for t in types[:carry]], *rows)
@@ -83,7 +86,9 @@ def scan_types(
 # ------------------------------------------------------------------------------------------ while
 
 
-def run_while(*values: Any, condition: Function, body: Function, consts: int) -> tuple:
+def run_while(
+    *values: Any, condition: Function, body: Function, consts: int, memory: Any = None
+) -> tuple:
     """Run the body while the condition holds; gives the last carry and the number of steps."""
     parameters = {"condition": condition, "body": body, "consts": consts}
     fixed, state = values[:consts], list(values[consts:])
@@ -101,7 +106,9 @@ def run_while(*values: Any, condition: Function, body: Function, consts: int) ->
     return (*[copied(x) for x in state], np.int64(steps))
 
 
-def while_types(*inputs: Any, condition: Function, body: Function, consts: int) -> tuple[Type, ...]:
+def while_types(
+    *inputs: Any, condition: Function, body: Function, consts: int, memory: Any = None
+) -> tuple[Type, ...]:
     return (*[Type(*type_of(n)[:2]) for n in body.outputs], Type((), COUNT))
 
 

@@ -28,6 +28,7 @@ class Scan:
     def __init__(self, inputs: Sequence[Any], p: dict[str, Any]) -> None:
         consts, carry = p["consts"], p["carry"]
         self.length, self.reverse = p["length"], p.get("reverse", False)
+        self.memory = p.get("memory")
         self.given = list(inputs[:consts]), list(inputs[consts : consts + carry])
         self.rows = list(inputs[consts + carry :])
         body: Function = p["body"]
@@ -109,7 +110,7 @@ class Scan:
         )[0]  # fmt: skip
         parameters = {
             "body": body, "consts": len(self.fixed), "carry": len(self.state),
-            "length": self.length, "reverse": self.reverse,
+            "length": self.length, "reverse": self.reverse, "memory": self.memory,
         }  # fmt: skip
         made = build(
             op.registry["scan"], (*self.given[0], *self.given[1], *self.rows), parameters, position
@@ -147,6 +148,7 @@ def key_of(node: Node, inputs: Sequence[Any]) -> Any:
     p = node.parameters
     return (
         tuple(map(id, inputs)), p["consts"], p["carry"], p["length"], p.get("reverse", False),
+        p.get("memory"),
         tuple([type_of(x) for x in p["body"].inputs]),
     )  # fmt: skip
 

@@ -47,8 +47,14 @@ def machine_code(function: Function) -> Native | None:
 
 
 def operations(*functions: Function) -> int:
-    """How many operations a step is."""
-    return max(1, sum(len(f.order) - len(f.inputs) for f in functions))
+    """How many operations a step is, those of loops inside it counted in each of their steps."""
+    total = 0
+    for f in functions:
+        total += len(f.order) - len(f.inputs)
+        for node in f.order:
+            if node.primitive.name == "scan":
+                total += node.parameters["length"] * operations(node.parameters["body"])
+    return max(1, total)
 
 
 class Table:

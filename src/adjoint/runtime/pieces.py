@@ -24,7 +24,7 @@ from .linked import CALLER, INSIDE, ITSELF, Room
 from .loops import machine_code, operations
 from .native import ALIGNMENT, LOOPS, Code, Native, library, native_dtype
 
-LONGEST = 2e9  # additions, or thereabouts, of a loop that runs to its end without a question
+LONGEST = 1e10  # additions, or thereabouts, of a loop that runs to its end without a question
 
 
 def bytes_of(node: Any) -> int:

@@ -26,13 +26,11 @@ from ..graph.function import Function, close
 from ..graph.node import Node, input_node
 from ..graph.primitive import Zero
 from .batch import BATCHED, in_front, walk_batched
+from .checkpoints import BOUNDS, COUNT, NO_MORE, bytes_of, numbered, over_blocks, plan
 from .linearize import STRUCTURAL as PUSHED
 from .linearize import Look, all_values, environment_values, fit, pushforward, zeros_like_type
 from .transpose import STRUCTURAL as PULLED
 from .transpose import Cotangents, plain, pullback
-
-COUNT = Type((), np.dtype(np.int64))
-
 
 # ------------------------------------------------------------------------------------------ bodies
 
@@ -179,7 +177,7 @@ def push_scan(node: Node, tangents: list[Any], look: Look) -> Any:
         *values.consts, *kept(moved.consts), *values.carry, *start, *values.rows,
         *kept(moved.rows),
         body=doubled, consts=p["consts"] + len(kept(moved.consts)), carry=count + len(start),
-        length=p["length"], reverse=p.get("reverse", False),
+        length=p["length"], reverse=p.get("reverse", False), memory=p.get("memory"),
     )  # fmt: skip
     ends = iter(result[count : count + len(start)])
     lines = iter(result[len(start) + len(body.outputs) :])
@@ -196,73 +194,176 @@ def kept(values: Sequence[Any]) -> list[Any]:
 
 def pull_scan(node: Node, look: Look, cotangent: Any, sums: Cotangents) -> None:
     inputs, _ = look(node)
-    p = node.parameters
-    body, count = p["body"], p["carry"]
-    values, sources = Parts(inputs, p["consts"], count), Parts(node.inputs, p["consts"], count)
-    flags = Parts([sums.wants(x) for x in node.inputs], p["consts"], count)
-    carry, outputs = flow(body, flags)
-    seeded = [flag if k < count else flag and cotangent[k] is not None
-              for k, flag in enumerate(outputs)]  # fmt: skip
-    if not any(c is not None and flag for c, flag in zip(cotangent, outputs, strict=True)):
-        return
-    wanted = [False, *flags.consts, *carry, *flags.rows]
-    back = pulled(body, wanted, seeded, count)
-    used = reads(back)
-    index, first, last = back.inputs[0], len(wanted), len(back.inputs) - count
-    given, uses = (Parts(x[1:first], p["consts"], count) for x in (back.inputs, used))
-    seeds = list(back.inputs[first:last])
-    after, uses_after = back.inputs[last:], used[last:]
-    uses.carry = [a or b for a, b in zip(uses.carry, uses_after, strict=True)]
-    into = iter(back.outputs)
-    totals, states, rows = (
-        [next(into) for flag in some if flag] for some in (flags.consts, carry, flags.rows)
-    )
-    # The forward loop once more, with what the pullback reads of each step's carry.
-    history: list[Any] = []
-    ends_with: list[Any] = []
-    if any(uses.carry):
-        starts, known = fresh(body)
-        inside = Parts(starts[1:], p["consts"], count)
-        recording = close(
-            starts, [*[known[n] for n in body.outputs[:count]], *picked(inside.carry, uses.carry)],
-            body.name,
-        )[0]  # fmt: skip
-        kept_of = op.scan(*values.consts, *values.carry, *values.rows, **{**p, "body": recording})
-        history = list(kept_of[count:])
-        ends_with = picked(kept_of[:count], uses_after)
-    # Backwards: the carry is the sums of the constants' cotangents, the carry's cotangents, and
-    # what the step ended with.
-    sums_of = [input_node(Type(*type_of(x)[:2])) for x in totals]
-    ends = [s for s, _ in zip(seeds, [c for c in carry if c], strict=False)]
-    lines = seeds[len(ends) :]
-    reversed_body = close(
-        [index, *picked(given.consts, uses.consts), *sums_of, *ends, *picked(after, uses_after),
-         *picked(given.carry, uses.carry), *picked(given.rows, uses.rows), *lines],
-        [*[a + b for a, b in zip(sums_of, totals, strict=True)], *states,
-         *picked(given.carry, uses_after), *rows], body.name,
-    )[0]  # fmt: skip
-    start = [zeros_like_type(Type(*type_of(x)[:2])) for x in totals]
-    start += [
-        filled(plain(c), x)
-        for c, x, flag in zip(cotangent[:count], values.carry, carry, strict=True)
-        if flag
-    ]
-    cotangents = len(start)
-    start += ends_with
-    result = op.scan(
-        *picked(values.consts, uses.consts), *start, *history, *picked(values.rows, uses.rows),
-        *[plain(c) for c, flag in zip(cotangent[count:], seeded[count:], strict=True) if flag],
-        body=reversed_body, consts=sum(uses.consts), carry=len(start),
-        length=p["length"], reverse=not p.get("reverse", False),
+    wanted = [sums.wants(x) for x in node.inputs]
+    found = unwound(node.parameters, inputs, wanted, cotangent)
+    for x, c in zip(node.inputs, found, strict=True):
+        if c is not None and sums.wants(x):
+            sums.add(x, c)
+
+
+def unwound(
+    p: dict[str, Any], inputs: Sequence[Any], wanted: Sequence[bool], cotangent: Sequence[Any]
+) -> list[Any]:
+    """The cotangents of a scan's inputs, None where there is none, in blocks where reverse mode is
+    to keep within a bound."""
+    cotangent = [plain(c) for c in cotangent]
+    given = [c is not None for c in cotangent]
+    whole = Reversal(p, inputs, wanted, given)
+    if not whole.moves:
+        return [None] * len(inputs)
+    memory, length = p.get("memory") or BOUNDS.memory, p["length"]
+    sizes = plan(length, whole.kept(), whole.state(), memory)
+    if not sizes:
+        whole.record()
+        return whole.unwind(cotangent)
+    size, *rest = sizes
+    consts, count = p["consts"], p["carry"]
+    left = length % size
+    main, backwards = length - left, p.get("reverse", False)
+    begin, left_at = (left, 0) if backwards else (0, main)
+    values = Parts(inputs, consts, count)
+    blocked = over_blocks({**p, "length": main}, size, begin, tuple(rest))
+    lines = [in_blocks(part(x, begin, main), size) for x in values.rows]
+    first = Reversal(blocked, [*values.consts, *values.carry, *lines], wanted, given)
+    first.record()
+    last, rows = cotangent[:count], cotangent[count:]
+    some = [None] * len(inputs)
+    if left:
+        body = numbered(p["body"])
+        flags = [False, *wanted[:consts], *whole.carry, *wanted[consts + count :]]
+        few = {**p, "body": body, "consts": consts + 1, "length": left, "memory": NO_MORE}
+        start = [np.int64(left_at), *values.consts, *first.ends]
+        second = Reversal(
+            few, [*start, *[part(x, left_at, left) for x in values.rows]], flags, given
+        )
+        second.record()
+        parts = [None if c is None else part(c, left_at, left) for c in rows]
+        some = second.unwind([*last, *parts])[1:]
+        last = some[consts : consts + count]
+    parts = [None if c is None else in_blocks(part(c, begin, main), size) for c in rows]
+    found = first.unwind([*last, *parts])
+    ends = consts + count
+    for k in range(consts):
+        if found[k] is not None and some[k] is not None:
+            found[k] = found[k] + some[k]
+    for k in range(ends, len(inputs)):
+        if found[k] is not None:
+            t = type_of(found[k])
+            flat = op.reshape(found[k], shape=(main, *t.shape[2:]))
+            pair = [some[k], flat] if backwards else [flat, some[k]]
+            found[k] = op.concatenate(*pair, axis=0) if left else flat
+    return found
+
+
+def part(x: Any, begin: int, count: int) -> Any:
+    """Some rows of an array."""
+    shape = type_of(x).shape
+    if begin == 0 and count == shape[0]:
+        return x
+    return op.slice(
+        x, starts=(begin, *[0] * (len(shape) - 1)), stops=(begin + count, *shape[1:]),
+        steps=(1,) * len(shape),
     )  # fmt: skip
-    found = iter([*result[:cotangents], *result[len(start) :]])
-    for some, on in ((sources.consts, flags.consts), (sources.carry, carry),
-                     (sources.rows, flags.rows)):  # fmt: skip
-        for x, flag in zip(some, on, strict=True):
-            if flag:
-                c = next(found)
-                if sums.wants(x):
-                    sums.add(x, c)
+
+
+def in_blocks(x: Any, size: int) -> Any:
+    """Rows in blocks of rows."""
+    shape = type_of(x).shape
+    return op.reshape(x, shape=(shape[0] // size, size, *shape[1:]))
+
+
+class Reversal:
+    """A scan in reverse mode: `record` runs it once more and keeps what its body's pullback reads,
+    `unwind` goes back from the last step to the first."""
+
+    def __init__(
+        self, p: dict[str, Any], inputs: Sequence[Any], wanted: Sequence[bool],
+        given: Sequence[bool],
+    ) -> None:  # fmt: skip
+        """`wanted` are the inputs whose cotangents are asked for, `given` the outputs that have
+        one."""
+        self.p = p
+        self.body, self.count = p["body"], p["carry"]
+        consts, count = p["consts"], p["carry"]
+        self.values = Parts(inputs, consts, count)
+        self.flags = Parts(wanted, consts, count)
+        self.carry, outputs = flow(self.body, self.flags)
+        self.seeded = [flag if k < count else flag and given[k] for k, flag in enumerate(outputs)]
+        self.moves = any(a and b for a, b in zip(given, outputs, strict=True))
+        if not self.moves:
+            return
+        every = [False, *self.flags.consts, *self.carry, *self.flags.rows]
+        self.back = pulled(self.body, every, self.seeded, count)
+        used = reads(self.back)
+        first, last = len(every), len(self.back.inputs) - count
+        self.given, self.uses = (Parts(x[1:first], consts, count) for x in (self.back.inputs, used))
+        self.seeds = list(self.back.inputs[first:last])
+        self.after, self.uses_after = self.back.inputs[last:], used[last:]
+        self.uses.carry = [a or b for a, b in zip(self.uses.carry, self.uses_after, strict=True)]
+        self.history: list[Any] = []
+        self.ends: list[Any] = []
+
+    def kept(self) -> int:
+        """The bytes of a step that are kept."""
+        return sum(map(bytes_of, picked(self.given.carry, self.uses.carry)))
+
+    def state(self) -> int:
+        """The bytes of a whole carry."""
+        return sum(map(bytes_of, self.given.carry))
+
+    def record(self) -> None:
+        """The forward loop once more, with what the pullback reads of each step's carry."""
+        values, count = self.values, self.count
+        starts, known = fresh(self.body)
+        inside = Parts(starts[1:], self.p["consts"], count)
+        recording = close(
+            starts,
+            [*[known[n] for n in self.body.outputs[:count]],
+             *picked(inside.carry, self.uses.carry)],
+            self.body.name,
+        )[0]  # fmt: skip
+        found = op.scan(
+            *values.consts, *values.carry, *values.rows, **{**self.p, "body": recording}
+        )
+        self.ends, self.history = list(found[:count]), list(found[count:])
+
+    def unwind(self, cotangent: Sequence[Any]) -> list[Any]:
+        """The cotangents of the inputs.  The carry of the loop are the sums of the constants'
+        cotangents, the carry's cotangents, and what the step ended with."""
+        p, given, uses, values = self.p, self.given, self.uses, self.values
+        into = iter(self.back.outputs)
+        totals, states, rows = (
+            [next(into) for flag in some if flag]
+            for some in (self.flags.consts, self.carry, self.flags.rows)
+        )
+        sums_of = [input_node(Type(*type_of(x)[:2])) for x in totals]
+        ends = [s for s, _ in zip(self.seeds, [c for c in self.carry if c], strict=False)]
+        lines = self.seeds[len(ends) :]
+        reversed_body = close(
+            [self.back.inputs[0], *picked(given.consts, uses.consts), *sums_of, *ends,
+             *picked(self.after, self.uses_after), *picked(given.carry, uses.carry),
+             *picked(given.rows, uses.rows), *lines],
+            [*[a + b for a, b in zip(sums_of, totals, strict=True)], *states,
+             *picked(given.carry, self.uses_after), *rows], self.body.name,
+        )[0]  # fmt: skip
+        start = [zeros_like_type(Type(*type_of(x)[:2])) for x in totals]
+        start += [
+            filled(c, x)
+            for c, x, flag in zip(cotangent[: self.count], values.carry, self.carry, strict=True)
+            if flag
+        ]
+        cotangents = len(start)
+        start += picked(self.ends, self.uses_after)
+        seeded = self.seeded[self.count :]
+        result = op.scan(
+            *picked(values.consts, uses.consts), *start, *self.history,
+            *picked(values.rows, uses.rows), *picked(cotangent[self.count :], seeded),
+            body=reversed_body, consts=sum(uses.consts), carry=len(start), length=p["length"],
+            reverse=not p.get("reverse", False), memory=p.get("memory"),
+        )  # fmt: skip
+        found = iter([*result[:cotangents], *result[len(start) :]])
+        on = [*self.flags.consts, *self.carry, *self.flags.rows]
+        return [next(found) if flag else None for flag in on]
 
 
 def rows_of(
@@ -345,6 +446,7 @@ def push_while(node: Node, tangents: list[Any], look: Look) -> Any:
     result = op.while_loop(
         *values.consts, *kept(moved.consts), *values.carry, *start,
         condition=doubled_condition, body=doubled, consts=consts + len(kept(moved.consts)),
+        memory=p.get("memory"),
     )  # fmt: skip
     found = iter(result[count:])
     return (*[next(found) if flag else None for flag in carry], None)
@@ -376,7 +478,10 @@ def pull_while(node: Node, look: Look, cotangent: Any, sums: Cotangents) -> None
     else:
         length, body = greatest(), stopping(body)
         inputs, sources, consts = [steps, *inputs], [COUNT, *sources], consts + 1
-    parameters = {"body": body, "consts": consts, "carry": len(inputs) - consts, "length": length}
+    parameters = {
+        "body": body, "consts": consts, "carry": len(inputs) - consts, "length": length,
+        "memory": p.get("memory"),
+    }  # fmt: skip
     types = node.dtype[:-1]
     scanned = Node(
         op.registry["scan"], tuple(sources), parameters, None, types, False, node.position
@@ -423,7 +528,9 @@ def batch_while(
     goes_on = close(starts, asked, condition.name)[0]
     starts, outputs, on = walk(body, carry)
     made = close(starts, lifted(outputs, size, carry, on), body.name)[0]
-    found = op.while_loop(*values.consts, *begun, condition=goes_on, body=made, consts=consts)
+    found = op.while_loop(
+        *values.consts, *begun, condition=goes_on, body=made, consts=consts, memory=p.get("memory")
+    )
     return tuple(lifted(found, size, [True] * len(found), [*carry, False]))
 
 
@@ -466,7 +573,7 @@ def apart(size: int, values: Parts, begun: Sequence[Any], flags: Parts, p: dict[
     )
     found = op.while_loop(
         *values.consts, *begun, given[0] if flag else in_front(given[0], size), zero, *begun,
-        condition=goes_on, body=made, consts=consts + count,
+        condition=goes_on, body=made, consts=consts + count, memory=p.get("memory"),
     )  # fmt: skip
     return (*found[2:-1], found[1])
 
