@@ -23,7 +23,7 @@ FLOORS = {
         " linalg/ fft control loop random"
     },
     3: {
-        "transform": "linearize transpose batch checkpoints loops",
+        "transform": "linearize transpose batch checkpoints loops recompute",
         "optimize": "simplify inline loops pack pipeline expression literal express routines"
         " segments complex_formulas parts statements merge fuse",
     },
@@ -42,7 +42,7 @@ FLOORS = {
     7: {
         "front": "context operands guards writing protocols trace batch numpy/ linalg special"
         " mathematics drawing outside overlay differentiate program record arguments compiled"
-        " custom random explain/ structured"
+        " custom random explain/ structured checkpoint"
     },
     8: {"": "api testing __init__ tour/ __main__"},  # the tour uses the package as a reader does
 }

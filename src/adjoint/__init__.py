@@ -24,6 +24,7 @@ from .api import (
 )
 from .base.errors import AdjointError, DifferentiationError, GraphError, ShapeError, TracingError
 from .front import linalg, numpy, random, special
+from .front.checkpoint import checkpoint, checkpoint_name
 from .front.custom import custom_derivative
 from .front.explain import explain
 from .front.structured import cond, fori_loop, scan, switch, while_loop
@@ -36,6 +37,8 @@ __all__ = [
     "GraphError",
     "ShapeError",
     "TracingError",
+    "checkpoint",
+    "checkpoint_name",
     "cond",
     "custom_derivative",
     "derivative",

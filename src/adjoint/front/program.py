@@ -58,11 +58,18 @@ class Captured:
 class Recording:
     """The program that is being recorded: its inputs, and the arrays met on the way."""
 
-    def __init__(self, is_concrete: bool = False, is_inside: bool = False, body: str = "") -> None:
+    def __init__(
+        self,
+        is_concrete: bool = False,
+        is_inside: bool = False,
+        body: str = "",
+        is_once: bool = False,
+    ) -> None:
         self.level = recording_level()
         self.since = next_serial()
         self.is_concrete = is_concrete  # every example is computed
         self.is_inside = is_inside  # the arguments are traced by another transform
+        self.is_once = is_once  # for this very call: its answers need not be asked again
         self.body = body  # the loop or branch whose body it is: nothing is known in it
         self.is_lost = False  # a question was asked that had no answer
         self.guards: dict[tuple[Node, str], Guard] = {}
@@ -193,11 +200,13 @@ class Recording:
             if kind == "sound" and not is_in_try(CALLERS):
                 return False  # as NumPy does: no error
             raise unknown(tensor, what, self.body)
-        if self.is_inside or any(isinstance(x, op.Traced) for x in captured):
+        if not self.is_once and (self.is_inside or any(isinstance(x, op.Traced) for x in captured)):
             raise Inside
         if tensor.node in self.unknown:
             self.is_lost = True
             raise Again
+        if self.is_once:
+            return answer
         key = tensor.node, kind
         if key not in self.guards:
             self.guards[key] = Guard(tensor.node, kind, answer, user_position(2))
@@ -427,13 +436,15 @@ def record_program(
     leaves: Sequence[Any],
     name: str,
     optimize: Callable[[Function], Function],
+    is_once: bool = False,
 ) -> Program:
-    """Record a function of a list of leaves that gives (output leaves, structure).
+    """Record a function of a list of leaves that gives (output leaves, structure); `is_once` says
+    that the program is for this very call.
 
     Raises `Inside` where it asks for values inside another transform.
     """
     is_inside = any(isinstance(x, op.Traced) for x in leaves)
-    recording = Recording(is_inside=is_inside)
+    recording = Recording(is_inside=is_inside, is_once=is_once)
     try:
         found = recorded(function, leaves, name, optimize, recording)
         if not recording.is_lost:
@@ -441,7 +452,7 @@ def record_program(
     except BaseException:
         if not recording.is_lost:
             raise
-    return recorded(function, leaves, name, optimize, Recording(is_concrete=True))
+    return recorded(function, leaves, name, optimize, Recording(is_concrete=True, is_once=is_once))
 
 
 def recorded(

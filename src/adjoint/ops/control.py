@@ -1,5 +1,6 @@
-"""Control: `call`, a closed graph used as one operation, `custom`, a function with a derivative of
-the user's own, and `require`, which ends a program that does not fit its call.
+"""Control: `call`, a closed graph used as one operation, `checkpoint`, one whose values reverse
+mode computes again, `custom`, a function with a derivative of the user's own, and `require`, which
+ends a program that does not fit its call.
 
 The derivative, transpose and batching of a call are those of its body, applied by the walks of
 `transform/`; those of a custom function are the methods of its rule (`front.custom`).
@@ -27,6 +28,32 @@ def output_types(*inputs: Any, function: Function) -> tuple[Type, ...]:
 
 def handled_by_the_walk(*arguments: Any) -> Any:
     raise TypeError("transform.batch treats `call` itself")
+
+
+def run_checkpoint(*values: Any, function: Function, results: int) -> tuple:
+    """Evaluate the body: its results, and what of it is kept."""
+    return tuple(function.evaluate(*values))
+
+
+def checkpoint_types(*inputs: Any, function: Function, results: int) -> tuple[Type, ...]:
+    return tuple(type_of(n) for n in function.outputs)
+
+
+def same(x: Any, after: Any = None) -> Any:
+    """The value itself."""
+    return x
+
+
+def same_type(x: Any, after: Any = None) -> Type:
+    return type_of(x)
+
+
+def same_named(x: Any, name: str) -> Any:
+    return x
+
+
+def same_named_type(x: Any, name: str) -> Type:
+    return type_of(x)
 
 
 def run_custom(*values: Any, rule: Any) -> tuple:
@@ -70,6 +97,47 @@ call = Primitive(
     cases=no_cases,
     reference=run,
     documentation="A closed graph used as one operation.",
+)
+
+checkpoint = Primitive(
+    name="checkpoint",
+    kind="control",
+    evaluate=run_checkpoint,
+    infer=checkpoint_types,
+    derivative=Structural(
+        "the body's derivative, of values computed again", reads_inputs=True, reads_output=True
+    ),
+    batch=handled_by_the_walk,
+    code=Body("checkpoint"),
+    cases=no_cases,
+    reference=run_checkpoint,
+    documentation="A closed graph of which reverse mode keeps the inputs and what it is told to.",
+)
+
+recompute = Primitive(
+    name="recompute",
+    kind="control",
+    evaluate=same,
+    infer=same_type,
+    derivative=Structural("of the first operand", reads_inputs=False),
+    batch=handled_by_the_walk,
+    code=Body("recompute"),
+    cases=no_cases,
+    reference=same,
+    documentation="The first operand, once the second is known: what follows is computed again.",
+)
+
+named = Primitive(
+    name="named",
+    kind="control",
+    evaluate=same_named,
+    infer=same_named_type,
+    derivative=Structural("of the operand", reads_inputs=False),
+    batch=handled_by_the_walk,
+    code=Body("named"),
+    cases=no_cases,
+    reference=same_named,
+    documentation="The operand, under a name by which `checkpoint` may keep it.",
 )
 
 custom = Primitive(

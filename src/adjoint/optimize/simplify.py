@@ -23,7 +23,7 @@ RULES = Rules()
 FOLDED = 64  # elements up to which an operation on constants is done at once
 
 
-@RULES.rule("variable", "stop_gradient")
+@RULES.rule("variable", "stop_gradient", "named")
 def drop_identity(node: Node, inputs: tuple) -> Any:
     """Once derivatives are taken, these are identities."""
     return inputs[0]

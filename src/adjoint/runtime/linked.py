@@ -18,7 +18,7 @@ from ..codegen.targets import Target
 from ..graph.function import Function
 from ..graph.node import Node
 from ..optimize.segments import Step
-from .native import ALIGNMENT, LINKS, Code, Native, library
+from .native import ALIGNMENT, LINKS, LOOPS, Code, Native, library, native_dtype
 
 CALLER, INSIDE, ITSELF = 0, 1, 2  # where an address comes from
 
@@ -52,10 +52,34 @@ def size_of(node: Node) -> int:
     return -(-size // unit) * unit
 
 
+class Alias(Native):
+    """A step that computes nothing: its outputs are its first inputs."""
+
+    def __init__(self, step: Step) -> None:
+        self.step = step
+        self.work = self.workspace = 0
+
+    def __call__(self, values: Sequence[Any]) -> list[np.ndarray]:
+        return [np.asarray(x, n.dtype) for x, n in zip(values, self.step.outputs, strict=False)]
+
+
+def alias(step: Step, target: Target) -> Alias | None:
+    """A `recompute` as a piece of a program."""
+    node = step.nodes[0]
+    is_one = node.primitive.name == "recompute" and native_dtype(node)
+    return Alias(step) if is_one and step.inputs[:1] == node.inputs[:1] else None
+
+
 class Linked(Native):
     """The segments of a function, run one after the other by machine code."""
 
-    def __init__(self, function: Function, pieces: Sequence[Native], target: Target) -> None:
+    def __init__(self, function: Function, every: Sequence[Native], target: Target) -> None:
+        same: dict[Node, Node] = {}  # what is only another name
+        for piece in every:
+            if isinstance(piece, Alias):
+                x, (node,) = piece.step.inputs[0], piece.step.outputs
+                same[node] = same.get(x, x)
+        pieces = [piece for piece in every if not isinstance(piece, Alias)]
         self.step = Step((), function.inputs, function.outputs, None)
         self.target, self.pieces = target, tuple(pieces)
         self.blocks = {}
@@ -64,9 +88,10 @@ class Linked(Native):
         inputs = {node: k for k, node in reversed(list(enumerate(function.inputs)))}
         results: dict[Node, int] = {}
         for k, node in enumerate(function.outputs, len(function.inputs)):
+            node = same.get(node, node)
             if node not in inputs and node.primitive.name != "constant":
                 results.setdefault(node, k)
-        last = {x: p for p, piece in enumerate(pieces) for x in piece.step.inputs}
+        last = {same.get(x, x): p for p, piece in enumerate(pieces) for x in piece.step.inputs}
         room = Room()
         own_at = room.take(max(ALIGNMENT + 1, *[piece.workspace for piece in pieces]))
         slots_at = room.take(8 * max(len(piece.slots) for piece in pieces))
@@ -80,10 +105,10 @@ class Linked(Native):
                 if node not in where:
                     where[node] = INSIDE, room.take(size_of(node))
             for slot, node in enumerate((*step.inputs, *step.outputs)):
-                moves += [slot, *where[node]]
+                moves += [slot, *where[same.get(node, node)]]
             if piece.workspace:
                 moves += [piece.workspace_slot, INSIDE, own_at]
-            for node in step.inputs:
+            for node in {same.get(x, x) for x in step.inputs}:
                 kind, at = where[node]
                 if kind == INSIDE and last[node] == p:
                     room.give_back(at, size_of(node))
@@ -92,7 +117,7 @@ class Linked(Native):
                 piece.code.address, len(template), self.address(template),
                 self.address(np.array(moves, np.int64)), len(moves) // 3, slots_at,
             ]  # fmt: skip
-        copies = self.copies(function, where, results)
+        copies = self.copies([same.get(x, x) for x in function.outputs], function, where, results)
         table += [len(copies) // 4, self.address(np.array(copies, np.int64))]
         assert len(table) == 3 + PIECE * len(pieces)
         count = len(function.inputs) + len(function.outputs)
@@ -109,11 +134,12 @@ class Linked(Native):
         return int(array.ctypes.data)
 
     def copies(
-        self, function: Function, where: dict[Node, Any], results: dict[Node, int]
-    ) -> list[int]:
+        self, outputs: Sequence[Node], function: Function, where: dict[Node, Any],
+        results: dict[Node, int],
+    ) -> list[int]:  # fmt: skip
         """The outputs that no piece writes: inputs, constants, and what is there already."""
         found: list[int] = []
-        for k, node in enumerate(function.outputs, len(function.inputs)):
+        for k, node in enumerate(outputs, len(function.inputs)):
             if results.get(node) == k:
                 continue
             if node.primitive.name == "constant":
@@ -126,3 +152,4 @@ class Linked(Native):
 
 
 LINKS.append(Linked)
+LOOPS.append(alias)

@@ -337,7 +337,7 @@ def cut(function: Function) -> tuple[list[tuple[Step, bool]], bool]:
 
 
 LINKS: list[Callable[..., Native]] = []  # how segments become one; filled in by `linked`
-LOOPS: list[Callable[[Step, Target], Native | None]] = []  # of loops; filled in by `pieces`
+LOOPS: list[Callable[[Step, Target], Native | None]] = []  # of what is no segment; likewise
 
 
 class Executable:
@@ -367,7 +367,9 @@ class Executable:
 
     def code(self, step: Step, own: bool) -> Native | None:
         """The machine code of a step; None where NumPy evaluates it."""
-        return Native(step, self.target) if own else LOOPS[0](step, self.target)
+        if own:
+            return Native(step, self.target)
+        return next((x for make in LOOPS if (x := make(step, self.target)) is not None), None)
 
     def __call__(self, values: Sequence[Any]) -> list[Any]:
         """The outputs for these inputs."""
