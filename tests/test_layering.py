@@ -36,7 +36,7 @@ FLOORS = {
         " rows totals sort linear routines access emit timed registers gemm link drive"
     },
     6: {
-        "runtime": "cache cpu threads ahead products entry/ plans native linked loops pieces stages"
+        "runtime": "cache cpu threads ahead products entry/ plans native linked updates loops pieces stages"
         " callback"
     },
     7: {

@@ -191,3 +191,137 @@ def test_a_loop_that_may_not_end_is_left_to_be_interrupted(monkeypatch):
     compiled = ad.jit(f)
     assert compiled(0.999) == pytest.approx(0.999**5001, rel=1e-12)
     assert compiled(1.0) == 1.0
+
+
+# ------------------------------------------------------------------------ arrays that are written
+
+
+class Writes:
+    """A random loop that reads and writes arrays at the loop's index."""
+
+    def __init__(self, seed: int) -> None:
+        rng = np.random.default_rng(seed)
+        self.n = int(rng.integers(9, 16))
+        self.shape = [(self.n,), (self.n, 3), (self.n, 4)][rng.integers(3)]
+        self.dtype = F64 if seed % 5 else F32
+        self.start = rng.normal(size=self.shape).astype(self.dtype)
+        self.other = rng.normal(size=self.n)
+        kinds = ["set", "add", "row", "element", "part", "other", "scale", "back", "read"]
+        self.plan = [
+            (kinds[rng.integers(len(kinds))], int(rng.integers(-3, 4)), int(rng.integers(-3, 4)),
+             unary(rng), float(rng.normal()))
+            for _ in range(int(rng.integers(1, 6)))
+        ]  # fmt: skip
+        self.matrix = len(self.shape) == 2
+
+    def step(self, x: Any, i: Any, y: Any, z: Any, total: Any) -> tuple:
+        for kind, a, b, f, c in self.plan:
+            read = f(y[i + a]) * x
+            if kind == "set":
+                y[i + b] = c * read
+            elif kind == "add":
+                y[i + b] += 0.25 * read
+            elif kind == "row" and self.matrix:
+                y[i + b] = y[i + a, ::-1] * c
+            elif kind == "element" and self.matrix:
+                y[i + b, 1] = np.sum(read) + c * y[i + b, 2]
+            elif kind == "part" and self.matrix:
+                y[i + b, 1:] = read[1:] + c
+            elif kind == "other":
+                z[-1 - i] = np.sum(read) + z[i]
+            elif kind == "scale":
+                y[i + b] *= f(z[i])
+            elif kind == "back":
+                y[-i] = read
+            total = total * 0.5 + np.sum(f(y[i + b])) * c
+        return y, z, total
+
+    def looped(self, x: Any, by_python: bool, while_too: bool = False) -> Any:
+        y, z = self.start * x, self.other * x
+        y, z = (
+            np.asarray(y).astype(self.dtype) if not hasattr(y, "astype") else y.astype(self.dtype),
+            z,
+        )
+        total = 0.0 * x
+        low, high = 3, self.n - 4
+        if by_python:
+            for i in range(low, high):
+                y, z, total = self.step(x, i, y, z, total)
+        elif while_too:
+            state = (low, y, z, total)
+            _, y, z, total = ad.while_loop(
+                lambda s: s[0] < high, lambda s: (s[0] + 1, *self.step(x, *s)), state
+            )
+        else:
+            y, z, total = ad.fori_loop(low, high, lambda i, s: self.step(x, i, *s), (y, z, total))
+        return np.sum(y * y) + np.sum(z) + total
+
+
+def check_writes(seed: int) -> None:
+    program = Writes(seed)
+    loose = {"rtol": 2e-3, "atol": 1e-3} if program.dtype == F32 else {"rtol": 1e-9, "atol": 1e-9}
+    x = 0.6
+    wanted = program.looped(x, True), ad.grad(program.looped)(x, True)
+    for while_too in (False, True):
+        args = (x, False, while_too)
+        np.testing.assert_allclose(program.looped(*args), wanted[0], **loose)
+        np.testing.assert_allclose(ad.grad(program.looped)(*args), wanted[1], **loose)
+        found = ad.jit(ad.value_and_grad(program.looped))(*args)
+        np.testing.assert_allclose(found, wanted, **loose)
+    second = ad.grad(ad.grad(program.looped))
+    np.testing.assert_allclose(ad.jit(second)(x, False), second(x, True), **loose)
+    rows = np.array([0.3, 0.6])
+    each = ad.vmap(ad.grad(lambda x: program.looped(x, False)))(rows)
+    np.testing.assert_allclose(each[1], wanted[1], **loose)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_random_writes(seed):
+    check_writes(seed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(20, 500))
+def test_more_random_writes(seed):
+    check_writes(seed)
+
+
+def test_arrays_are_kept_in_one_buffer():
+    """Neither the loop's memory nor what reverse mode keeps grows with size times steps."""
+
+    def f(x: Any, n: int) -> Any:
+        y = np.zeros(n)
+        y[0] = x
+
+        def body(i: Any, y: Any) -> Any:
+            y[i] = np.sin(y[i - 1]) * x + 0.5 * y[i - 1]
+            return y
+
+        return np.sum(ad.fori_loop(1, n, body, y))
+
+    def python(x: Any, n: int) -> Any:
+        y = np.zeros(n)
+        y[0] = x
+        for i in range(1, n):
+            y[i] = np.sin(y[i - 1]) * x + 0.5 * y[i - 1]
+        return np.sum(y)
+
+    assert ad.grad(f)(0.3, 300) == pytest.approx(ad.grad(python)(0.3, 300), rel=1e-12)
+    n = 20_000
+    program = ad.jit(ad.grad(f)).lower(0.3, n)
+    assert program.whole().workspace < 10 * 8 * n
+    shapes = {x.shape for x in program.function.order if x.primitive.name == "item"}
+    assert shapes == {(), (n,), (n - 1,)}
+
+
+def test_places_out_of_range_are_errors():
+    def f(x: Any, limit: float) -> Any:
+        def body(i: Any, y: Any) -> Any:
+            y[i] = x
+            return y
+
+        return np.sum(ad.fori_loop(0, 12, body, np.zeros(10)))
+
+    for function in (f, ad.grad(f), ad.jit(f), ad.jit(ad.grad(f))):
+        with pytest.raises(IndexError):
+            function(0.5, 1.0)

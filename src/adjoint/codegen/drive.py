@@ -4,7 +4,7 @@ Enters: nothing (the text depends on the triple alone).  Leaves: one function,
 
     i64 drive(ptr body, ptr even, ptr odd, ptr moves, i64 count_of_moves, ptr number, i64 by,
               i64 steps, i64 turn, ptr condition, ptr condition_even, ptr condition_odd,
-              ptr goes_on, ptr done)
+              ptr goes_on, ptr done, ptr updates, i64 count_of_updates, i64 base)
 
 A body is a program, `i64 body(ptr slots)`.  It is called with two tables of slots by turns: what
 one step writes as its carry, the next one reads, and no pointer is exchanged.  After a step,
@@ -13,6 +13,11 @@ after the next, and `number`, which counts the steps, grows by `by`.  Before eac
 condition, if there is one, is called likewise; it writes a byte to `goes_on`.  `turn` is 1 where
 the odd table comes first.  Gives 0, or the status of a program that failed; `done` is how many
 steps were made.
+
+After each step, `updates` are done: writes into arrays that lie in one buffer.  Each is: its kind
+(0: copy bytes, 1: add numbers of 64 bits, 2: of 32 bits), where the array and the value are, bytes
+or numbers, how many places it has, and for each: where the place is, the axis' extent, its stride
+in bytes.  All positions count from `base`.  A place out of range gives the status 1.
 
 `piece_text` is the module of a whole loop as a program, `i64 program(ptr slots)`: it lays out the
 tables of slots in its workspace, copies the carry in, drives, and copies it out.  Its own table
@@ -42,7 +47,8 @@ TOO_LONG = 7  # the status of a loop that is left, to be run where it can be int
 ENTRIES = (
     "template", "bytes", "fills", "fills_at", "begins", "begins_at", "body", "condition",
     "even", "odd", "condition_even", "condition_odd", "number", "goes_on", "done",
-    "moves", "count", "by", "steps", "limited", "ends", "ends_even", "ends_odd",
+    "moves", "count", "by", "steps", "limited", "ends", "ends_even", "ends_odd", "updates",
+    "updates_count",
 )  # fmt: skip
 POINTERS = (
     "template",
@@ -53,13 +59,14 @@ POINTERS = (
     "moves",
     "ends_even",
     "ends_odd",
+    "updates",
 )
 PLACES = ("even", "odd", "condition_even", "condition_odd", "number", "goes_on", "done")
 
 
 def module_text(target: Target) -> str:
     """The module."""
-    return f'target triple = "{target.triple}"\n{TEXT}'
+    return f'target triple = "{target.triple}"\n{SOURCE}{UPDATE}{TEXT}'
 
 
 def piece_text(target: Target, workspace: int, table: int) -> str:
@@ -67,6 +74,7 @@ def piece_text(target: Target, workspace: int, table: int) -> str:
     lines = [
         f'target triple = "{target.triple}"',
         SOURCE,
+        UPDATE,
         TEXT,
         "define i64 @program(ptr %slots) {",
     ]
@@ -131,7 +139,7 @@ begun:
   %b_next = add i64 %b, 1
   br label %begin
 run:
-  %status = call i64 @drive(ptr %body, ptr %even_at, ptr %odd_at, ptr %moves, i64 %count, ptr %number_at, i64 %by, i64 %steps, i64 0, ptr %condition, ptr %condition_even_at, ptr %condition_odd_at, ptr %goes_on_at, ptr %done_at)
+  %status = call i64 @drive(ptr %body, ptr %even_at, ptr %odd_at, ptr %moves, i64 %count, ptr %number_at, i64 %by, i64 %steps, i64 0, ptr %condition, ptr %condition_even_at, ptr %condition_odd_at, ptr %goes_on_at, ptr %done_at, ptr %updates, i64 %updates_count, i64 %base)
   %good = icmp eq i64 %status, 0
   br i1 %good, label %ended, label %failed
 failed:
@@ -172,8 +180,103 @@ finished:
 }
 """.replace("TOO_LONG", str(TOO_LONG))  # noqa: E501
 
+UPDATE = """
+define internal i64 @update(ptr %list, i64 %count, i64 %base) nounwind {
+entry:
+  br label %next
+next:
+  %u = phi i64 [ 0, %entry ], [ %u_next, %written ]
+  %head = phi ptr [ %list, %entry ], [ %head_next, %written ]
+  %more = icmp ult i64 %u, %count
+  br i1 %more, label %begin, label %end
+begin:
+  %kind = load i64, ptr %head
+  %array_at = getelementptr i64, ptr %head, i64 1
+  %array = load i64, ptr %array_at
+  %value_at = getelementptr i64, ptr %head, i64 2
+  %value = load i64, ptr %value_at
+  %size_at = getelementptr i64, ptr %head, i64 3
+  %size = load i64, ptr %size_at
+  %rank_at = getelementptr i64, ptr %head, i64 4
+  %rank = load i64, ptr %rank_at
+  %first = getelementptr i64, ptr %head, i64 5
+  br label %axis
+axis:
+  %k = phi i64 [ 0, %begin ], [ %k_next, %good ]
+  %offset = phi i64 [ %array, %begin ], [ %offset_next, %good ]
+  %is_axis = icmp ult i64 %k, %rank
+  br i1 %is_axis, label %place, label %write
+place:
+  %k_first = mul i64 %k, 3
+  %where_at = getelementptr i64, ptr %first, i64 %k_first
+  %where = load i64, ptr %where_at
+  %extent_at = getelementptr i64, ptr %where_at, i64 1
+  %extent = load i64, ptr %extent_at
+  %stride_at = getelementptr i64, ptr %where_at, i64 2
+  %stride = load i64, ptr %stride_at
+  %here = add i64 %base, %where
+  %here_at = inttoptr i64 %here to ptr
+  %found = load i64, ptr %here_at
+  %is_negative = icmp slt i64 %found, 0
+  %turned = add i64 %found, %extent
+  %index = select i1 %is_negative, i64 %turned, i64 %found
+  %inside = icmp ult i64 %index, %extent
+  br i1 %inside, label %good, label %wrong
+good:
+  %bytes = mul i64 %index, %stride
+  %offset_next = add i64 %offset, %bytes
+  %k_next = add i64 %k, 1
+  br label %axis
+wrong:
+  ret i64 1
+write:
+  %to_address = add i64 %base, %offset
+  %to = inttoptr i64 %to_address to ptr
+  %from_address = add i64 %base, %value
+  %from = inttoptr i64 %from_address to ptr
+  switch i64 %kind, label %copy [ i64 1, label %doubles i64 2, label %floats ]
+copy:
+  call void @llvm.memcpy.p0.p0.i64(ptr %to, ptr %from, i64 %size, i1 false)
+  br label %written
+doubles:
+  %d = phi i64 [ 0, %write ], [ %d_next, %double ]
+  %is_double = icmp ult i64 %d, %size
+  br i1 %is_double, label %double, label %written
+double:
+  %d_to = getelementptr double, ptr %to, i64 %d
+  %d_from = getelementptr double, ptr %from, i64 %d
+  %d_old = load double, ptr %d_to
+  %d_more = load double, ptr %d_from
+  %d_sum = fadd double %d_old, %d_more
+  store double %d_sum, ptr %d_to
+  %d_next = add i64 %d, 1
+  br label %doubles
+floats:
+  %f = phi i64 [ 0, %write ], [ %f_next, %float ]
+  %is_float = icmp ult i64 %f, %size
+  br i1 %is_float, label %float, label %written
+float:
+  %f_to = getelementptr float, ptr %to, i64 %f
+  %f_from = getelementptr float, ptr %from, i64 %f
+  %f_old = load float, ptr %f_to
+  %f_more = load float, ptr %f_from
+  %f_sum = fadd float %f_old, %f_more
+  store float %f_sum, ptr %f_to
+  %f_next = add i64 %f, 1
+  br label %floats
+written:
+  %rank_words = mul i64 %rank, 3
+  %words = add i64 %rank_words, 5
+  %head_next = getelementptr i64, ptr %head, i64 %words
+  %u_next = add i64 %u, 1
+  br label %next
+end:
+  ret i64 0
+}
+"""
+
 TEXT = """
-define i64 @drive(ptr %body, ptr %even, ptr %odd, ptr %moves, i64 %count, ptr %number, i64 %by, i64 %steps, i64 %turn, ptr %condition, ptr %condition_even, ptr %condition_odd, ptr %goes_on, ptr %done) nounwind {
+define i64 @drive(ptr %body, ptr %even, ptr %odd, ptr %moves, i64 %count, ptr %number, i64 %by, i64 %steps, i64 %turn, ptr %condition, ptr %condition_even, ptr %condition_odd, ptr %goes_on, ptr %done, ptr %updates, i64 %updates_count, i64 %base) nounwind {
 entry:
   %asks = icmp ne ptr %condition, null
   br label %again
@@ -199,9 +302,13 @@ run:
   %table = select i1 %is_odd, ptr %odd, ptr %even
   %status = call i64 %body(ptr %table)
   %good = icmp eq i64 %status, 0
-  br i1 %good, label %move, label %failed
+  br i1 %good, label %update, label %failed
+update:
+  %updated = call i64 @update(ptr %updates, i64 %updates_count, i64 %base)
+  %fits = icmp eq i64 %updated, 0
+  br i1 %fits, label %move, label %failed
 move:
-  %m = phi i64 [ 0, %run ], [ %m_next, %shift ]
+  %m = phi i64 [ 0, %update ], [ %m_next, %shift ]
   %more = icmp ult i64 %m, %count
   br i1 %more, label %shift, label %moved
 shift:
@@ -223,7 +330,7 @@ moved:
   %next = add i64 %k, 1
   br label %again
 failed:
-  %why = phi i64 [ %asked, %ask ], [ %status, %run ]
+  %why = phi i64 [ %asked, %ask ], [ %status, %run ], [ %updated, %update ]
   store i64 %k, ptr %done
   ret i64 %why
 end:

@@ -370,11 +370,53 @@ def set_advanced(x: Any, key: Any, value: Any) -> Any:
     if mask is not None and np.prod(type_of(as_operand(value)).shape) == 1:
         v = op.reshape(cast(value, x.dtype), shape=())
         return op.select(mask, v, x)
+    found = set_at_numbers(x, key, value)
+    if found is not None:
+        return found
     size = int(np.prod(x.shape))
     places = functions["getitem"](np.arange(size).reshape(x.shape), key)
     v = fitted(value, places.shape, x.dtype)
     flat = op.reshape(x, shape=(size,))
     return op.reshape(op.scatter_set(flat, v, places), shape=x.shape)
+
+
+def set_at_numbers(x: Any, key: Any, value: Any) -> Any:
+    """The array with a value at a key of integers (traced ones among them) and slices: one write at
+    one place of the axes with integers; None for another key."""
+    entries = list(key) if type(key) is tuple else [key]
+    for e in entries:
+        if isinstance(e, Traced):
+            t = type_of(e)
+            if t.shape or t.dtype.kind not in "iu":
+                return None
+        elif isinstance(e, bool) or not (isinstance(e, (int, np.integer, slice)) or e is Ellipsis):
+            return None
+    rank = len(x.shape)
+    gaps = [k for k, e in enumerate(entries) if e is Ellipsis]
+    missing = rank - len(entries) + len(gaps)
+    if len(gaps) > 1 or missing < 0:
+        return None
+    at = gaps[0] if gaps else len(entries)
+    entries[at : at + len(gaps)] = [slice(None)] * missing
+    numbers = [k for k, e in enumerate(entries) if not isinstance(e, slice)]
+    lines = [k for k in range(rank) if k not in numbers]
+    order = (*numbers, *lines)
+    back = tuple(order.index(k) for k in range(rank))
+    turned = op.transpose(x, axes=order) if order != back else x
+    places = [
+        np.int64(e) if not isinstance(e, Traced) else e for e in map(entries.__getitem__, numbers)
+    ]
+    ranges = [entries[k].indices(x.shape[k]) for k in lines]
+    shape = tuple([len(range(*r)) for r in ranges])
+    v = fitted(value, shape, x.dtype)
+    if any(r != (0, x.shape[k], 1) for k, r in zip(lines, ranges, strict=True)):
+        if 0 in shape:
+            return x
+        starts, stops, steps = (tuple(r) for r in zip(*ranges, strict=True))
+        row = op.gather(turned, *places)
+        v = op.set_slice(row, v, starts=starts, stops=stops, steps=steps)
+    found = op.scatter_set(turned, v, *places)
+    return op.transpose(found, axes=back) if order != back else found
 
 
 def whole_mask(x: Any, key: Any) -> Any:

@@ -430,6 +430,37 @@ def scatter_add(graph: Expressions, node: Node, inputs: Sequence[Expression]) ->
     return graph.make("scatter", (values, *full), len(lead), node.shape, node.dtype)
 
 
+@handler("scatter_set")
+def scatter_set(graph: Expressions, node: Node, inputs: Sequence[Expression]) -> Expression:
+    """One place that is data: a choice at each element."""
+    x, v, *indices = inputs
+    shape, count = node.shape, len(indices)
+    hit = None
+    for axis, index in enumerate(indices):
+        index = graph.view(convert(graph, index, INDEX), (), [((), 0)] * len(index.shape))
+        place = graph.make("place", (index,), shape[axis], (), INDEX)
+        here = graph.broadcast(place, shape)
+        found = graph.map("equal", [graph.iota(shape, axis), here], bool)
+        hit = found if hit is None else graph.map("logical_and", [hit, found], bool)
+    assert hit is not None
+    rest = shape[count:]
+    v = graph.broadcast(convert(graph, v, node.dtype), (*[1] * (len(v.shape) - len(rest)), *rest))
+    v = graph.view(
+        v, rest, [*[((), 0)] * (len(v.shape) - len(rest)), *map(along, range(len(rest)))]
+    )
+    spread = graph.spread(v, shape, list(range(count, len(shape))))
+    return graph.map("select", [hit, spread, convert(graph, x, node.dtype)], node.dtype)
+
+
+def several_places(node: Node) -> str | None:
+    """Whether a write has several places: the last value counts where one comes twice."""
+    several = any(x.size > 1 for x in node.inputs[2:])
+    return "a write at several places that are data" if several else None
+
+
+REASONS["scatter_set"] = several_places
+
+
 def by_comparison(
     graph: Expressions,
     values: Expression,

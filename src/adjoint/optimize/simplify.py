@@ -160,6 +160,29 @@ def drop_scatter_of_nothing(node: Node, inputs: tuple) -> Any:
     return inputs[0] if type_of(inputs[1]).size == 0 else None
 
 
+@RULES.rule("scatter_set")
+def write_at_known_places(node: Node, inputs: tuple) -> Any:
+    """Values at several places that are known: a choice at each element; where a place comes
+    twice, the last value."""
+    x, v, *indices = [constant_value(i) for i in inputs]
+    if any(isinstance(i, op.Traced) for i in indices):
+        return None
+    lead = np.broadcast_shapes(*[np.shape(i) for i in indices])
+    count, sizes = int(np.prod(lead)), node.shape[: len(indices)]
+    if count < 2:
+        return None
+    winners = np.full(sizes, -1)
+    try:
+        winners[tuple(indices)] = np.arange(count).reshape(lead)
+    except IndexError:
+        return None  # the operation raises it
+    rest = node.shape[len(indices) :]
+    v = op.reshape(op.broadcast_to(inputs[1], shape=(*lead, *rest)), shape=(count, *rest))
+    hit = (winners >= 0).reshape(*sizes, *[1] * len(rest))
+    found = op.gather(v, np.maximum(winners, 0))
+    return op.select(np.broadcast_to(hit, node.shape).copy(), found, inputs[0])
+
+
 FOLDABLE = ("elementwise", "reduction", "layout", "index", "contraction")
 for primitive in op.registry.values():
     if primitive.kind in FOLDABLE:

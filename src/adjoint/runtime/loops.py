@@ -24,6 +24,7 @@ from ..codegen.targets import host
 from ..graph.function import Function
 from .entry.facts import address_of
 from .native import ALIGNMENT, LENGTHS, Executable, Native, library
+from .updates import split, table
 
 WORTH = 20_000  # operations of a loop from which it is compiled
 WHOLE = 6000  # nodes of a body that is compiled in one piece
@@ -35,7 +36,7 @@ ENDLESS = (1 << 63) - 1
 @lru_cache(maxsize=1)
 def driver() -> Any:
     """The function that runs bodies."""
-    kinds = [ctypes.c_int64] * 14
+    kinds = [ctypes.c_int64] * 17
     return library(module_text(host())).function("drive", ctypes.c_int64, *kinds)
 
 
@@ -94,10 +95,11 @@ def plain(value: Any, node: Any) -> np.ndarray:
 
 
 class State:
-    """The carry of a loop in its two buffers."""
+    """The carry of a loop in its two buffers; what is not `given` anew by the steps, but written
+    into, lies in the first one."""
 
-    def __init__(self, nodes: Sequence[Any], values: Sequence[Any]) -> None:
-        self.nodes, self.offsets, size = nodes, [], 0
+    def __init__(self, nodes: Sequence[Any], values: Sequence[Any], given: Sequence[int]) -> None:
+        self.nodes, self.given, self.offsets, size = nodes, list(given), [], 0
         for n in nodes:
             self.offsets.append(size)
             count = math.prod(n.shape) * n.dtype.itemsize
@@ -112,19 +114,26 @@ class State:
 
     def view(self, which: int, k: int) -> np.ndarray:
         """A part of the carry in one of the buffers."""
+        which = which if k in self.given else 0
         node, start = self.nodes[k], self.skipped[which] + self.offsets[k]
         return np.ndarray(node.shape, node.dtype, self.buffers[which], start)
 
     def point(self, even: Table, odd: Table, inputs: int, outputs: int | None) -> None:
         """Let tables read it from slot `inputs` on, and write it from slot `outputs` on."""
         first, second = (np.array(self.offsets, np.int64) + start for start in self.starts)
-        count = len(self.offsets)
+        count, given = len(self.offsets), self.given
+        changing = np.zeros(count, bool)
+        changing[given] = True
         even.slots[inputs : inputs + count] = first
-        odd.slots[inputs : inputs + count] = second
+        odd.slots[inputs : inputs + count] = np.where(changing, second, first)
         if outputs is not None:
-            even.slots[outputs : outputs + count] = second
-            odd.slots[outputs : outputs + count] = first
+            even.slots[outputs : outputs + len(given)] = second[given]
+            odd.slots[outputs : outputs + len(given)] = first[given]
         even.kept.append(self.buffers)
+
+    def where(self) -> list[int]:
+        """The addresses of the parts in the first buffer."""
+        return [self.starts[0] + offset for offset in self.offsets]
 
     def after(self, steps: int) -> list[Any]:
         """The carry after so many steps."""
@@ -134,8 +143,10 @@ class State:
 
 def run(body: Native, even: Table, odd: Table, moves: Sequence[tuple[int, int]],
         number: np.ndarray, by: int, steps: int,
-        condition: tuple[Table, Table, np.ndarray] | None = None) -> int | None:  # fmt: skip
+        condition: tuple[Table, Table, np.ndarray] | None = None,
+        writes: Sequence[int] = (), updates: int = 0) -> int | None:  # fmt: skip
     """Make the steps; gives how many were made, None where a program failed."""
+    written = np.array([*writes, 0], np.int64)
     pairs = np.array([x for move in moves for x in move], np.int64)
     done = np.zeros(1, np.int64)
     asked = [0, 0, 0, 0]
@@ -150,6 +161,7 @@ def run(body: Native, even: Table, odd: Table, moves: Sequence[tuple[int, int]],
         status = driver()(
             body.code.address, even.address, odd.address, pairs.ctypes.data, len(moves),
             number.ctypes.data, by, wanted, made & 1, *asked, done.ctypes.data,
+            written.ctypes.data, updates, 0,
         )  # fmt: skip
         made += int(done[0])
         if status:
@@ -166,6 +178,7 @@ def scan(values: tuple, p: dict[str, Any]) -> tuple | None:
     body, consts, carry, length = p["body"], p["consts"], p["carry"], p["length"]
     if length < 2 or length * operations(body) < WORTH:
         return None
+    body, given, updates = split(body, consts, carry)
     native = machine_code(body)
     if native is None:
         return None
@@ -177,7 +190,7 @@ def scan(values: tuple, p: dict[str, Any]) -> tuple | None:
         even.point(k, plain(values[k - 1], inputs[k]))
     odd = even.twin()
     first = 1 + consts
-    state = State(inputs[first : first + carry], values[consts : consts + carry])
+    state = State(inputs[first : first + carry], values[consts : consts + carry], given)
     state.point(even, odd, first, len(inputs))
     moves: list[tuple[int, int]] = []
 
@@ -193,13 +206,30 @@ def scan(values: tuple, p: dict[str, Any]) -> tuple | None:
         array = np.ascontiguousarray(values[k - 1], inputs[k].dtype)
         row(k, array)
     made = []
-    for k, node in enumerate(body.outputs[carry:], len(inputs) + carry):
+    rows = len(p["body"].outputs) - carry
+    end = len(given) + rows
+    for k, node in enumerate(body.outputs[len(given) : end], len(inputs) + len(given)):
         t = type_of(node)
         made.append(np.empty((length, *t.shape), t.dtype))
         row(k, made[-1])
-    if run(native, even, odd, moves, number, -1 if backwards else 1, length) is None:
+    inside = room_of_updates(body, end, even, odd)
+    writes = table(updates, inputs[first : first + carry], state.where(), inside)
+    by = -1 if backwards else 1
+    if run(native, even, odd, moves, number, by, length, None, writes, len(updates)) is None:
         return None
     return (*state.after(length), *made)
+
+
+def room_of_updates(body: Function, first: int, even: Table, odd: Table) -> dict[int, int]:
+    """Where the outputs from `first` on are, which updates read."""
+    found: dict[int, int] = {}
+    for n, node in enumerate(body.outputs[first:], first):
+        t = type_of(node)
+        room = np.empty(t.shape, t.dtype)
+        for slots in (even, odd):
+            slots.point(len(body.inputs) + n, room)
+        found[n] = address_of(room)
+    return found
 
 
 def while_loop(values: tuple, p: dict[str, Any]) -> tuple | None:
@@ -207,12 +237,14 @@ def while_loop(values: tuple, p: dict[str, Any]) -> tuple | None:
     body, condition, consts, begun = p["body"], p["condition"], p["consts"], p["begun"]
     if begun * operations(body, condition) < WORTH:
         return None
+    body, given, updates = split(body, consts, len(values) - consts)
     native, question = machine_code(body), machine_code(condition)
     if native is None or question is None:
         return None
     number, goes_on = np.array([begun], np.int64), np.zeros(1, bool)
     tables = []
-    state = State(body.inputs[1 + consts :], values[consts:])
+    parts = body.inputs[1 + consts :]
+    state = State(parts, values[consts:], given)
     for program, outputs in ((native, len(body.inputs)), (question, None)):
         even = Table(program)
         even.point(0, number)
@@ -224,7 +256,10 @@ def while_loop(values: tuple, p: dict[str, Any]) -> tuple | None:
             even.point(len(condition.inputs), goes_on)
             odd.point(len(condition.inputs), goes_on)
         tables.append((even, odd))
-    made = run(native, *tables[0], [], number, 1, ENDLESS, (*tables[1], goes_on))
+    writes = table(updates, parts, state.where(), room_of_updates(body, len(given), *tables[0]))
+    made = run(
+        native, *tables[0], [], number, 1, ENDLESS, (*tables[1], goes_on), writes, len(updates)
+    )
     return None if made is None else (*state.after(made), np.int64(begun + made))
 
 

@@ -23,6 +23,7 @@ from ..optimize.segments import Step
 from .linked import CALLER, INSIDE, ITSELF, Room
 from .loops import machine_code, operations
 from .native import ALIGNMENT, LOOPS, Code, Native, library, native_dtype
+from .updates import split, table
 
 LONGEST = 1e10  # additions, or thereabouts, of a loop that runs to its end without a question
 
@@ -75,10 +76,10 @@ class LoopPiece(Native):
         self.blocks = {}
         self.constants = ()
         self.kept: list[Any] = []
-        body: Function = p["body"]
         is_scan = node.primitive.name == "scan"
         consts = p["consts"]
         carry = p["carry"] if is_scan else len(node.inputs) - consts
+        body, given, updates = split(p["body"], consts, carry)
         places = {x: k for k, x in enumerate(step.inputs)}
         sources = [
             (CALLER, places[x]) if x in places else (ITSELF, self.constant(x)) for x in node.inputs
@@ -96,21 +97,26 @@ class LoopPiece(Native):
         goes_on, done = layout.cell(0), layout.cell(0)
         template = layout.template()
         parts = body.inputs[1 + consts : 1 + consts + carry]
-        states = [[self.part(room, x) for x in parts] for _ in range(2)]
+        even_parts = [self.part(room, x) for x in parts]
+        odd_parts = [
+            self.part(room, x) if k in given else even_parts[k] for k, x in enumerate(parts)
+        ]
+        states = [even_parts, odd_parts]  # the same place for what is written in place
         for program, (even, odd) in zip(programs, tables, strict=True):
             own = room.take(max(program.workspace, ALIGNMENT + 1)) if program.workspace else 0
-            for turn, table in enumerate((even, odd)):
-                layout.point(table, 0, INSIDE, number)
+            for turn, slots in enumerate((even, odd)):
+                layout.point(slots, 0, INSIDE, number)
                 for k in range(consts):
-                    layout.point(table, 1 + k, *sources[k])
+                    layout.point(slots, 1 + k, *sources[k])
                 for k in range(carry):
-                    layout.point(table, 1 + consts + k, INSIDE, states[turn][k])
-                    if program is programs[0]:
-                        layout.point(table, len(body.inputs) + k, INSIDE, states[1 - turn][k])
+                    layout.point(slots, 1 + consts + k, INSIDE, states[turn][k])
+                if program is programs[0]:
+                    for n, k in enumerate(given, len(body.inputs)):
+                        layout.point(slots, n, INSIDE, states[1 - turn][k])
                 if program.workspace:
-                    layout.point(table, program.workspace_slot, INSIDE, own)
+                    layout.point(slots, program.workspace_slot, INSIDE, own)
                 if program is not programs[0]:
-                    layout.point(table, len(body.inputs), INSIDE, goes_on)
+                    layout.point(slots, len(body.inputs), INSIDE, goes_on)
         moves: list[int] = []
 
         def row(slot: int, kind: int, place: int, size: int) -> None:
@@ -123,20 +129,22 @@ class LoopPiece(Native):
         for k in range(consts + carry, len(node.inputs)):
             row(1 + k, *sources[k], bytes_of(body.inputs[1 + k]))
         ends: list[list[int]] = [[], []]
-        for k, x in enumerate(body.outputs):
-            slot = len(body.inputs) + k
-            wanted = results.get(k, ())
+        for k in range(carry):
+            for to in results.get(k, ()):
+                for turn in range(2):
+                    ends[turn] += [to, states[turn][k], bytes_of(parts[k])]
+        inside: dict[int, int] = {}  # where the outputs are that updates read
+        for n, x in enumerate(body.outputs[len(given) :], len(given)):
+            slot, k = len(body.inputs) + n, n - len(given) + carry
+            wanted = results.get(k, ()) if k < len(p["body"].outputs) else ()
             size = bytes_of(type_of(x))
-            if k < carry:
-                for to in wanted:
-                    for turn in range(2):
-                        ends[turn] += [to, states[turn][k], size]
-            elif wanted:
+            if wanted:
                 row(slot, CALLER, wanted[0], size)
-            else:  # nobody asks for these rows
-                spare = room.take(size)
-                for table in tables[0]:
-                    layout.point(table, slot, INSIDE, spare)
+                continue
+            inside[n] = room.take(size)
+            for slots in tables[0]:
+                layout.point(slots, slot, INSIDE, inside[n])
+        writes = table(updates, parts, even_parts, inside)
         if not is_scan:
             for to in results.get(carry, ()):
                 for turn in range(2):
@@ -158,6 +166,7 @@ class LoopPiece(Native):
             "by": -1 if backwards else 1, "steps": steps, "limited": 0 if is_scan else 1,
             "ends": len(ends[0]) // 3,
             "ends_even": self.address(ends[0]), "ends_odd": self.address(ends[1]),
+            "updates": self.address(writes), "updates_count": len(updates),
         }  # fmt: skip
         count = len(step.inputs) + len(step.outputs)
         self.workspace_slot, self.workspace = count, room.bytes
@@ -206,7 +215,8 @@ def loop_piece(step: Step, target: Target) -> LoopPiece | None:
         return None
     if len({x.parameters["index"] for x in step.outputs}) < len(step.outputs):
         return None
-    programs = [machine_code(x) for x in functions]
+    carry = p.get("carry", len(node.inputs) - p["consts"])
+    programs = [machine_code(x) for x in (split(body, p["consts"], carry).body, *functions[1:])]
     if None in programs:
         return None
     piece = LoopPiece(step, target, [x for x in programs if x is not None])

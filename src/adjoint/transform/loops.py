@@ -85,10 +85,12 @@ def pushed(body: Function, flags: Sequence[bool], wanted: Sequence[bool]) -> Fun
 
 
 def pulled(
-    body: Function, wanted: Sequence[bool], given: Sequence[bool], count: int = 0
-) -> Function:
+    body: Function, wanted: Sequence[bool], given: Sequence[bool], count: int = 0,
+    known_ones: Sequence[Node] = (),
+) -> Function:  # fmt: skip
     """A body's pullback: takes its inputs, then the cotangents of the given outputs, then the first
-    `count` outputs themselves; gives the cotangents of the wanted inputs."""
+    `count` outputs themselves, then the values of some of its nodes; gives the cotangents of the
+    wanted inputs."""
     inputs = [input_node(type_of(n)) for n in body.inputs]
     after = [input_node(Type(*type_of(n)[:2])) for n in body.outputs[:count]]
     ends = {
@@ -96,6 +98,8 @@ def pulled(
         for n, x in zip(body.outputs, after, strict=False)
         if n.primitive.name not in ("constant", "input")
     }
+    found_ones = [input_node(Type(*type_of(n)[:2])) for n in known_ones]
+    ends.update(zip(known_ones, found_ones, strict=True))
     known = all_values(body, inputs, given=ends)
     seeds, sums = [], Cotangents()
     for n in picked(body.outputs, given):
@@ -105,7 +109,22 @@ def pulled(
             sums.add(n, seed)
     pullback(body.order, sums, environment_values(known), set(body.inputs))
     found = [filled(plain(sums.known.get(n)), n) for n in picked(body.inputs, wanted)]
-    return close([*inputs, *seeds, *after], found, body.name)[0]
+    return close([*inputs, *seeds, *after, *found_ones], found, body.name)[0]
+
+
+def parts_read(body: Function, carry: Sequence[Node]) -> list[Node]:
+    """What a step reads of arrays in its carry at places: to keep that is cheaper than to keep the
+    arrays."""
+    moving = set(carry)
+    found = []
+    for node in body.order:
+        if node in moving or not any(x in moving for x in node.inputs):
+            continue
+        moving.add(node)
+        if node.primitive.name == "gather" and is_inexact(node.dtype):
+            if node.inputs[0] in moving and 2 * node.size <= node.inputs[0].size:
+                found.append(node)
+    return found
 
 
 def filled(value: Any, t: Any) -> Any:
@@ -293,19 +312,23 @@ class Reversal:
         if not self.moves:
             return
         every = [False, *self.flags.consts, *self.carry, *self.flags.rows]
-        self.back = pulled(self.body, every, self.seeded, count)
+        parts = parts_read(self.body, self.body.inputs[1 + consts : 1 + consts + count])
+        self.back = pulled(self.body, every, self.seeded, count, parts)
         used = reads(self.back)
-        first, last = len(every), len(self.back.inputs) - count
+        first, end = len(every), len(self.back.inputs) - len(parts)
+        last = end - count
         self.given, self.uses = (Parts(x[1:first], consts, count) for x in (self.back.inputs, used))
         self.seeds = list(self.back.inputs[first:last])
-        self.after, self.uses_after = self.back.inputs[last:], used[last:]
+        self.after, self.uses_after = self.back.inputs[last:end], used[last:end]
+        self.parts = picked(parts, used[end:])  # of the body, and where its pullback takes them
+        self.parts_given = picked(self.back.inputs[end:], used[end:])
         self.uses.carry = [a or b for a, b in zip(self.uses.carry, self.uses_after, strict=True)]
         self.history: list[Any] = []
         self.ends: list[Any] = []
 
     def kept(self) -> int:
         """The bytes of a step that are kept."""
-        return sum(map(bytes_of, picked(self.given.carry, self.uses.carry)))
+        return sum(map(bytes_of, [*picked(self.given.carry, self.uses.carry), *self.parts]))
 
     def state(self) -> int:
         """The bytes of a whole carry."""
@@ -319,7 +342,7 @@ class Reversal:
         recording = close(
             starts,
             [*[known[n] for n in self.body.outputs[:count]],
-             *picked(inside.carry, self.uses.carry)],
+             *picked(inside.carry, self.uses.carry), *[known[n] for n in self.parts]],
             self.body.name,
         )[0]  # fmt: skip
         found = op.scan(
@@ -342,7 +365,7 @@ class Reversal:
         reversed_body = close(
             [self.back.inputs[0], *picked(given.consts, uses.consts), *sums_of, *ends,
              *picked(self.after, self.uses_after), *picked(given.carry, uses.carry),
-             *picked(given.rows, uses.rows), *lines],
+             *self.parts_given, *picked(given.rows, uses.rows), *lines],
             [*[a + b for a, b in zip(sums_of, totals, strict=True)], *states,
              *picked(given.carry, self.uses_after), *rows], self.body.name,
         )[0]  # fmt: skip

@@ -240,6 +240,9 @@ def advanced(x: Any, shape: tuple[int, ...], key: Any, entries: tuple) -> Any:
     expanded = expand(shape, key, entries)
     if not any(isinstance(e, (np.ndarray, Traced, tuple)) for e in expanded):
         return basic(x, shape, tuple(expanded))
+    found = at_numbers(x, shape, expanded)
+    if found is not None:
+        return found
     starts, stops, steps = [0] * len(shape), list(shape), [1] * len(shape)
     kept: list[
         Any
@@ -273,6 +276,27 @@ def advanced(x: Any, shape: tuple[int, ...], key: Any, entries: tuple) -> Any:
     except (IndexError, ValueError) as error:
         own = refusal(shape, key)
         raise (own if own.args and "does not fit" not in str(own) else error) from None
+
+
+def at_numbers(x: Any, shape: tuple[int, ...], entries: list[Any]) -> Any:
+    """`x[key]` for integers (traced ones) and slices, one for each axis: read at the integers, then
+    sliced, so that no more is read than is asked for; None for another key."""
+    for e in entries:
+        is_number = isinstance(e, int) or (isinstance(e, Traced) and not e.shape)
+        if not (is_number or isinstance(e, slice)):
+            return None
+    numbers = [k for k, e in enumerate(entries) if not isinstance(e, slice)]
+    lines = [k for k in range(len(shape)) if k not in numbers]
+    order = (*numbers, *lines)
+    turned = op.transpose(x, axes=order) if order != tuple(range(len(shape))) else x
+    places = [np.int64(entries[k]) if isinstance(entries[k], int) else entries[k] for k in numbers]
+    row = op.gather(turned, *places)
+    ranges = [entries[k].indices(shape[k]) for k in lines]
+    if all(r == (0, shape[k], 1) for k, r in zip(lines, ranges, strict=True)):
+        return row
+    ranges = [r if len(range(*r)) else (0, 0, 1) for r in ranges]
+    starts, stops, steps = (tuple(r) for r in zip(*ranges, strict=True))
+    return op.slice(row, starts=starts, stops=stops, steps=steps)
 
 
 def gather_entries(x: Any, kept: list[Any]) -> Any:
