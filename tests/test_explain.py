@@ -362,3 +362,41 @@ def test_derivatives_are_told_by_the_lines_of_the_function(transformed):
     lines = {text.split(": ", 1)[1] for k in found.kernels for text in k.lines}
     assert {"bent = np.sin(x) * x"} < lines
     assert "return np.sum(np.where(bent > 0, bent, np.exp(bent)))" in lines
+
+
+# ------------------------------------------------------------------------------- loops and memory
+
+
+def test_loops_and_their_memory():
+    x, w = np.linspace(-1.0, 1.0, 250), np.linspace(0.1, 0.9, 250)
+
+    def loss(x, w):
+        body = lambda i, c: c + 1e-3 * np.cos(c * w)
+        return np.sum(ad.fori_loop(0, 20_000, body, x) ** 2)
+
+    free = ad.explain(ad.grad(loss), x, w)
+    kept = ad.explain(ad.grad(loss, memory_limit="5 MB"), x, w)
+    assert not free.not_compiled and not kept.not_compiled
+    assert [s.kind for s in free.steps].count("loop") == 2
+    assert "a loop of 20,000 steps; " in str(free) and "from the last to the first" in str(free)
+    history = 20_000 * 250 * 8
+    assert history < free.peak_bytes < 1.1 * history
+    assert kept.peak_bytes < 5e6
+    if free.measured_bytes is not None:  # Linux
+        assert 0.8 * history < free.measured_bytes < 1.5 * history
+        assert kept.measured_bytes < 5e6
+    assert "Peak of a call: 40" in str(free) and " predicted, " in str(free)
+    text = str(ad.explain(ad.grad(loss), x, w, stage="loops"))
+    assert text.count("; 20000 steps of") == 2
+
+
+def test_why_a_loop_is_not_compiled():
+    def loss(x):
+        def body(i, c):
+            return ad.numpy.linalg.norm(ad.numpy.fft.fft(c).real) * c
+
+        return np.sum(ad.fori_loop(0, 3, body, x))
+
+    found = ad.explain(loss, np.ones(4))
+    (reason,) = {n.reason for n in found.not_compiled if n.operation == "scan"}
+    assert reason.startswith("fft in its body: ")

@@ -349,7 +349,7 @@ class Executable:
         self.function = function
         self.target = target or host()
         self.whole: Native | None = None
-        self.steps: list[tuple[Step, Callable | None]] = []
+        self.steps: list[tuple[Step, Native | None]] = []
         for longest in lengths:
             function.cache["longest"] = longest
             steps, is_whole = cut(function)

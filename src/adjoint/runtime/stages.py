@@ -26,9 +26,10 @@ from ..optimize.segments import Step
 from ..optimize.statements import Statement
 from . import cpu
 from .cache import default
-from .native import CODES, binding_of, planned
+from .native import CODES, binding_of, cut, planned
 from .plans import digest, known
 
+LOOP_NAMES = ("scan", "while_loop")
 TIMED = ("express", "plan", "lower", "schedule", "emit", "compile", "load")
 
 
@@ -168,6 +169,10 @@ def program_text(steps: Sequence[tuple[Step, bool]], stage: str, target: Target)
     """The text of a stage of all native segments, NumPy steps between them."""
     parts: list[str] = []
     for step, is_native in steps:
+        node = step.nodes[0]
+        if not is_native and node.primitive.name in LOOP_NAMES and loop_reason(node) is None:
+            parts += loop_text(node, stage, target)
+            continue
         if not is_native:
             parts.append(f"; NumPy: {step_names(step)}: {step_reason(step)}")
             continue
@@ -177,17 +182,51 @@ def program_text(steps: Sequence[tuple[Step, bool]], stage: str, target: Target)
     return "\n\n".join(parts)
 
 
+def loop_text(node: Node, stage: str, target: Target) -> list[str]:
+    """The text of a stage of a loop's bodies."""
+    p, found = node.parameters, []
+    for name in ("condition", "body"):
+        if name in p:
+            what = f"{p['length']} steps of" if "length" in p else f"a loop's {name}:"
+            body = program_text(cut(p[name])[0], stage, target)
+            found.append(f"; {what} {p[name].name}\n{body}\n; end of {p[name].name}")
+    return found
+
+
+def loop_reason(node: Node) -> str | None:
+    """Why a loop is not machine code as a whole."""
+    p = node.parameters
+    for name in ("condition", "body"):
+        if name not in p:
+            continue
+        for step, is_native in cut(p[name])[0]:
+            inner = step.nodes[0]
+            if is_native or inner.primitive.name == "recompute":
+                continue
+            if inner.primitive.name in LOOP_NAMES:
+                found = loop_reason(inner)
+                if found is not None:
+                    return found
+                continue
+            return f"{step_names(step)} in its {name}: {step_reason(step)}"
+    return None
+
+
 def step_names(step: Step) -> str:
     """The operations of a step."""
-    return ", ".join(dict.fromkeys(n.primitive.name for n in step.nodes))
+    names = dict.fromkeys(n.primitive.name for n in step.nodes)
+    return ", ".join([x for x in names if x != "item"] or names)
 
 
 def step_reason(step: Step) -> str:
     """Why a step is no native code."""
+    node = step.nodes[0]
+    if node.primitive.name in LOOP_NAMES:
+        return loop_reason(node) or "it is too long, or reads what it cannot"
     return step.reason or "an array has no elements"
 
 
 __all__ = [
-    "TIMED", "Stages", "class_names", "program_text", "statement_text", "step_names",
+    "LOOP_NAMES", "TIMED", "Stages", "class_names", "program_text", "statement_text", "step_names",
     "step_reason", "walk_nests", "where_found",
 ]  # fmt: skip

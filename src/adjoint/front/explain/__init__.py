@@ -7,7 +7,9 @@ one that `jit` runs, with the processor's counter read between its kernels.
 
 from __future__ import annotations
 
+import ctypes
 import inspect
+import os
 import time
 from collections.abc import Callable, Sequence
 from types import MethodType
@@ -29,7 +31,15 @@ from ...optimize.pipeline import optimize
 from ...optimize.segments import Step
 from ...runtime.entry import why_not_native
 from ...runtime.native import Executable, cut
-from ...runtime.stages import TIMED, Stages, program_text, step_names, step_reason, where_found
+from ...runtime.stages import (
+    LOOP_NAMES,
+    TIMED,
+    Stages,
+    program_text,
+    step_names,
+    step_reason,
+    where_found,
+)
 from ...runtime.threads import pool
 from ..arguments import name_of
 from ..compiled import Compiled, Jitted, jitted, named
@@ -151,10 +161,10 @@ class Recorded:
         self.function = self.program.function
         begin = clock()
         self.steps, self.is_whole = cut(self.function)
-        native = sum(is_native for _, is_native in self.steps)
-        result = count(native, "native segment")
-        if native < len(self.steps):
-            result += f", {count(len(self.steps) - native, 'NumPy step')}"
+        kinds = [step_kind(step, is_native) for step, is_native in self.steps]
+        parts = [("native", "native segment"), ("loop", "loop"), ("numpy", "NumPy step")]
+        named = [count(kinds.count(kind), name) for kind, name in parts if kind in kinds]
+        result = ", ".join(named) or "nothing to compute"
         self.stages.append(Stage("segments", clock() - begin, result))
         self.names = input_names(compiled.function, args, kwargs, self.program, leaves)
 
@@ -219,9 +229,14 @@ def account(entry: Any, recorded: Recorded, args: tuple, kwargs: dict[str, Any])
     ends: list[tuple[Stages, list[Any]] | None] = []
     steps: list[StepReport] = []
     not_compiled: list[NotCompiled] = []
-    for (step, _), stages in zip(recorded.steps, made, strict=True):
+    executable = Executable(recorded.function)
+    for (step, _), stages, (_, code) in zip(recorded.steps, made, executable.steps, strict=True):
         names = tuple([n.primitive.name for n in step.nodes if n.primitive.name != "constant"])
-        if stages is None:
+        if stages is None and code is not None:
+            kernels.append([loop_kernel(step)])
+            ends.append(None)
+            steps.append(StepReport("loop", names, line=line_of(step.nodes[-1])))
+        elif stages is None:
             kernels.append([numpy_kernel(step)])
             ends.append(None)
             reason = step_reason(step)
@@ -235,12 +250,16 @@ def account(entry: Any, recorded: Recorded, args: tuple, kwargs: dict[str, Any])
             kernels.append(some)
             ends.append((stages, last))
             steps.append(StepReport("native", names))
-    executable = Executable(recorded.function)
     entry(*args, **kwargs)  # an error of the function itself is raised here
     inputs = recorded.program.inputs(recorded.leaves)
     times = measure(executable, ends, inputs, lambda: entry(*args, **kwargs))
     services = {name for s in segments for name in s.layout.services}
-    nests = [k for some in kernels for k in some if k.kind != "numpy"]
+    nests = [k for some in kernels for k in some if k.kind not in ("numpy", "loop")]
+    codes = [code for _, code in executable.steps if code is not None]
+    workspace = (
+        executable.whole.workspace if executable.whole is not None
+        else sum(code.workspace for code in codes)
+    )  # fmt: skip
     explanation = Explanation(
         name=name_of(recorded.compiled.function),
         arguments=tuple([
@@ -263,7 +282,9 @@ def account(entry: Any, recorded: Recorded, args: tuple, kwargs: dict[str, Any])
         unrolled=summed([unrolled_axes(s) for s in segments]),
         statements=sum(sum(k.statements.values()) for k in nests),
         nests=len(nests),
-        workspace_bytes=sum(s.binding.workspace for s in segments),
+        workspace_bytes=workspace,
+        peak_bytes=workspace + sum(bytes_of(x) for x in recorded.function.outputs),
+        measured_bytes=growth(lambda: executable(inputs)),
         code_bytes=sum(len(s.code) for s in segments),
         native_call=is_native_call(entry, args, kwargs),
         threads=pool().size if "parallel" in services else 1,
@@ -293,6 +314,67 @@ def put_times(explanation: Explanation, kernels: list[list[Kernel]], times: Time
         step.seconds = seconds
     explanation.call_seconds, explanation.runs = times.call, times.runs
     explanation.rest_seconds = total - sum(map(sum, times.kernels))
+
+
+def step_kind(step: Step, is_native: bool) -> str:
+    """What a step is: "native", "loop", or "numpy"."""
+    if is_native:
+        return "native"
+    return "loop" if step.nodes[0].primitive.name in LOOP_NAMES else "numpy"
+
+
+def bytes_of(node: Node) -> int:
+    """The bytes of a value."""
+    return node.size * node.dtype.itemsize
+
+
+def growth(call: Callable[[], Any]) -> int | None:
+    """By how many bytes a call lets the process grow at most; None where the system does not tell
+    (Linux does)."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None
+    if trim is not None:
+        trim(0)  # what was freed goes back to the system
+    try:
+        with open("/proc/self/clear_refs", "w") as file:
+            file.write("5")  # the highest value begins anew
+        before = resident("VmRSS:")
+        call()
+        return max(0, resident("VmHWM:") - before)
+    except (OSError, ValueError, StopIteration):
+        return None
+
+
+def resident(name: str) -> int:
+    """A figure of this process, in bytes."""
+    with open("/proc/self/status") as file:
+        line = next(x for x in file if x.startswith(name))
+    return 1024 * int(line.split()[1])
+
+
+def loop_kernel(step: Step) -> Kernel:
+    """A loop of machine code as a kernel; a value computed again costs nothing itself."""
+    node = step.nodes[0]
+    if node.primitive.name not in LOOP_NAMES:
+        return Kernel("loop", "from here on computed again", (), {}, (), 0, 0, 0)
+    body: Function = node.parameters["body"]
+    inner = [x for x in body.order if x.primitive.name not in ("input", "constant")]
+    lines = dict.fromkeys(line_of(x) for x in inner)
+    is_scan = node.primitive.name == "scan"
+    length = node.parameters["length"] if is_scan else 1
+    title = f"a loop of {length:,} steps" if is_scan else "a loop while a condition holds"
+    marks = [f"{len(inner)} operations in a step"]
+    if is_scan and node.parameters.get("reverse"):
+        marks.append("from the last to the first")
+    return Kernel(
+        kind="loop",
+        loops=title,
+        marks=tuple(marks),
+        statements={},
+        lines=tuple([line for line in lines if line]),
+        read=sum(bytes_of(x) for x in step.inputs),
+        written=sum(bytes_of(x) for x in step.outputs),
+        flops=length * sum(node_cost(x).flops for x in inner) if is_scan else 0,
+    )
 
 
 def numpy_kernel(step: Step) -> Kernel:

@@ -18,6 +18,7 @@ from .kernels import KINDS, Kept, Kernel
 WIDTH = 100
 MOST_KERNELS = 24  # that the text shows
 MOST_BRANCHES = 8  # different ones that the text lists
+NOTEWORTHY = 1 << 20  # bytes from which the peak of a call is told
 MOST_ARRAYS = 12  # of those kept in memory, that the text lists
 FOUND = {
     "memory": "The machine code was there already, in this process",
@@ -39,7 +40,7 @@ class Stage:
 class StepReport:
     """A native segment, or an operation that NumPy evaluates between two segments."""
 
-    kind: str  # "native" or "numpy"
+    kind: str  # "native", "loop" or "numpy"
     operations: tuple[str, ...]  # names of primitives, in order
     seconds: float | None = None  # its kernels, and for a native one the way into them
     reason: str = ""  # why it is no native code
@@ -78,6 +79,8 @@ class Explanation:
         unrolled: extents of unrolled axes, and in how many statements.
         statements, nests: how many statements share how many outermost loop nests.
         workspace_bytes: memory for what is kept, in each call.
+        peak_bytes: the most memory that a call takes by plan: the workspace and the results.
+        measured_bytes: by how much a call lets the process grow; None where it cannot be measured.
         code_bytes: size of the machine code.
         native_call: whether calls go straight from the interpreter to machine code.
         call_seconds: a whole call; None where it could not be measured.
@@ -111,6 +114,8 @@ class Explanation:
     rest_seconds: float | None = None
     runs: int = 0
     note: str = field(default="")
+    peak_bytes: int = 0
+    measured_bytes: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The same as plain dictionaries, lists, strings and numbers."""
@@ -121,7 +126,7 @@ class Explanation:
 
     def __str__(self) -> str:
         parts = [self.head(), self.branch_lines(), self.stage_lines(), self.kernel_lines()]
-        parts += [self.fusion_lines(), self.rest_lines()]
+        parts += [self.fusion_lines(), self.memory_lines(), self.rest_lines()]
         return "\n".join([line for part in parts for line in part])
 
     __repr__ = __str__
@@ -212,7 +217,17 @@ class Explanation:
                     lines.append(cut(f"               {a.line}"))
             if len(some) > MOST_ARRAYS:
                 lines.append(f"    and {len(some) - MOST_ARRAYS} smaller ones")
-        lines.append(f"  Workspace of a call: {size(self.workspace_bytes)}")
+        return lines
+
+    def memory_lines(self) -> list[str]:
+        if not self.workspace_bytes and not self.statements:
+            return []
+        lines = [f"  Workspace of a call: {size(self.workspace_bytes)}"]
+        if self.peak_bytes >= NOTEWORTHY:
+            line = f"  Peak of a call: {size(self.peak_bytes)} predicted"
+            if self.measured_bytes is not None:
+                line += f", {size(self.measured_bytes)} measured"
+            lines.append(line)
         return lines
 
     def branch_lines(self) -> list[str]:
