@@ -342,3 +342,41 @@ def test_a_write_from_inside_a_body():
     with pytest.raises(ad.TracingError):
         ad.grad(f)(1.0)
     assert not outside.any()
+
+
+def test_numbers_of_steps_that_are_data_share_programs():
+    """Reverse mode through `while_loop` under `jit`: the first two numbers of steps get programs of
+    their own, others one for each power of two."""
+
+    def f(x: Any, n: Any) -> Any:
+        def step(state: Any) -> Any:
+            return np.sin(state[0]) * 1.1 + 0.1 * x, state[1] + 1.0
+
+        return ad.while_loop(lambda state: state[1] < n, step, (x, 0.0))[0]
+
+    def g(x: Any, n: Any) -> Any:
+        found, k = x, 0.0
+        while k < n:
+            found, k = np.sin(found) * 1.1 + 0.1 * x, k + 1.0
+        return found
+
+    first, second = ad.jit(ad.grad(f)), ad.jit(ad.grad(ad.grad(f)))
+    for n in (1.0, 2.0, 3.0, 50.0, 20.0, 17.0, 16.0, 0.0, 100.0, 64.0, 65.0, 300.0, 5.0, 33.0):
+        np.testing.assert_allclose(first(0.3, n), ad.grad(g)(0.3, n), rtol=1e-12)
+        np.testing.assert_allclose(second(0.3, n), ad.grad(ad.grad(g))(0.3, n), rtol=1e-11)
+    assert "7 programs" in repr(first)  # 1, 2, and up to 16, 32, 64, 128, 512
+
+
+def test_a_step_too_many_spoils_nothing():
+    """What is computed after the last step, for a program of more steps, may be singular."""
+
+    def f(x: Any, n: Any) -> Any:
+        def step(state: Any) -> Any:
+            return np.sqrt(state[0] - 1.0) * x, state[1] + 1.0
+
+        return ad.while_loop(lambda state: state[1] < n, step, (6.0 * x, 0.0))[0]
+
+    gradient = ad.jit(ad.grad(f))
+    for n in (0.0, 1.0, 2.0, 3.0):  # a step further the root is of a negative number
+        assert np.isfinite(gradient(1.0, n))
+        np.testing.assert_allclose(gradient(1.0, n), ad.grad(f)(1.0, n), rtol=1e-13)

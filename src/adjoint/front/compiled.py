@@ -32,7 +32,7 @@ from ..graph.op import Traced
 from ..ops.control import Departed
 from ..optimize.pipeline import optimize
 from ..runtime.entry import Entry, make_entry
-from ..transform.checkpoints import Memory, bounded
+from ..transform.checkpoints import Memory, bounded, rough
 from .arguments import fresh, name_of
 from .context import context, fingerprint, has_content, recording_level
 from .guards import Guard, Inside
@@ -44,6 +44,7 @@ from .trace import is_alive, settled
 
 LIMIT = 256  # signatures kept for one function; the oldest goes first
 WAYS = 64  # programs of one signature, for calls that answer its questions in different ways
+EXACT = 2  # of those, from which one program is to fit several numbers of steps of a loop
 
 
 class Jitted(Entry):
@@ -222,7 +223,8 @@ class Compiled:
             if len(ways) >= WAYS:
                 self.warn(ways)
                 return None
-        program = record_program(self.run(rebuild), leaves, name_of(self.function), optimize)
+        with rough(len(ways) >= EXACT):
+            program = record_program(self.run(rebuild), leaves, name_of(self.function), optimize)
         for value, content in known:
             if not has_content(value, content):
                 raise written(value)

@@ -37,6 +37,7 @@ from .operands import CALLERS, is_stand_in
 from .trace import RecordingTensor, all_outside, formed, plain_value, settled
 from .writing import copies
 
+FEWEST = 16  # steps of a loop that a program for several numbers of steps is made for
 COSTLY = 256  # elements of an example from which nothing is computed with it
 
 
@@ -183,6 +184,19 @@ class Recording:
     def unseen(self, array: Any) -> TracingError:
         """The error for a write into an array from outside."""
         return written(array)
+
+    def at_most(self, steps: RecordingTensor) -> int:
+        """A power of two that a number does not exceed, in this call and in every other one of the
+        program; its half is less, so that a program does not do much more than it has to."""
+        if steps.node in self.unknown:
+            steps.concrete("int()")
+        number, limit = int(plain_value(steps)), FEWEST
+        while limit < number:
+            limit *= 2
+        fits = bool(op.less_equal(steps, np.int64(limit)))
+        if not fits or (limit > FEWEST and not bool(op.greater(steps, np.int64(limit // 2)))):
+            raise GraphError(f"{number} is not at most {limit}")
+        return limit
 
     def owns(self, node: Node) -> bool:
         """Whether a node belongs to this program (and is not of an outer trace)."""

@@ -122,11 +122,24 @@ cos = elementwise("cos", numpy=np.cos, partial=lambda x, _y: -op.sin(x), kinds="
     samples=interval(-3, 3), special=POINTS)  # fmt: skip
 tan = elementwise("tan", numpy=np.tan, partial=lambda _x, y: 1.0 + y * y, kinds="fc",
     samples=interval(-1, 1), special=POINTS)  # fmt: skip
+
+
+# Of a complex number, `x - (-1.0)` keeps the sign of a zero that `x + 1.0` loses: it tells the sides
+# of a branch cut apart.
+
+
+def one_less_square(x: Any) -> Any:
+    """1 - x^2."""
+    if type_of(x).dtype.kind == "c":
+        return -(x - 1.0) * (x - (-1.0))
+    return (1.0 - x) * (1.0 + x)
+
+
 arcsin = elementwise("arcsin", numpy=np.arcsin, kinds="fc",
-    partial=lambda x, _y: 1 / op.sqrt((1.0 - x) * (1.0 + x)), samples=interval(-0.9, 0.9),
+    partial=lambda x, _y: 1 / op.sqrt(one_less_square(x)), samples=interval(-0.9, 0.9),
     special=POINTS)  # fmt: skip
 arccos = elementwise("arccos", numpy=np.arccos, kinds="fc",
-    partial=lambda x, _y: -1 / op.sqrt((1.0 - x) * (1.0 + x)), samples=interval(-0.9, 0.9),
+    partial=lambda x, _y: -1 / op.sqrt(one_less_square(x)), samples=interval(-0.9, 0.9),
     special=POINTS)  # fmt: skip
 arctan = elementwise("arctan", numpy=np.arctan, partial=lambda x, _y: 1 / (1.0 + x * x), kinds="fc",
     samples=interval(-2, 2), special=POINTS)  # fmt: skip
@@ -137,10 +150,10 @@ cosh = elementwise("cosh", numpy=np.cosh, partial=lambda x, _y: op.sinh(x), kind
 tanh = elementwise("tanh", numpy=np.tanh, partial=lambda _x, y: 1.0 - y * y, kinds="fc",
     samples=interval(-2, 2), special=POINTS)  # fmt: skip
 arcsinh = elementwise("arcsinh", numpy=np.arcsinh, kinds="fc",
-    partial=lambda x, _y: 1 / op.sqrt(x * x + 1.0), samples=interval(-2, 2),
+    partial=lambda x, _y: 1 / op.sqrt(x * x - (-1.0)), samples=interval(-2, 2),
     special=POINTS)  # fmt: skip
 arccosh = elementwise("arccosh", numpy=np.arccosh, kinds="fc",
-    partial=lambda x, _y: 1 / (op.sqrt(x - 1.0) * op.sqrt(x + 1.0)), samples=interval(1.2, 3),
+    partial=lambda x, _y: 1 / (op.sqrt(x - 1.0) * op.sqrt(x - (-1.0))), samples=interval(1.2, 3),
     special=POINTS)  # fmt: skip
 arctanh = elementwise("arctanh", numpy=np.arctanh, kinds="fc",
     partial=lambda x, _y: op.div(1, (1.0 - x) * (1.0 + x)), samples=interval(-0.9, 0.9),

@@ -93,9 +93,11 @@ def size_of(given: Any, what: str) -> int:
 
 
 class Bounds(threading.local):
-    """The bound of the differentiation that runs in a thread."""
+    """What bounds the differentiations that run in a thread: the memory of their loops, and whether
+    numbers of steps that are data are to be answered roughly, for other calls have other ones."""
 
     memory: Memory | None = None
+    is_rough: bool = False
 
 
 BOUNDS = Bounds()
@@ -111,6 +113,17 @@ def bounded(memory: Memory | None) -> Iterator[None]:
         yield
     finally:
         BOUNDS.memory = before
+
+
+@contextmanager
+def rough(is_rough: bool) -> Iterator[None]:
+    """Whether the programs recorded inside are to fit several numbers of steps each."""
+    before = BOUNDS.is_rough
+    BOUNDS.is_rough = is_rough
+    try:
+        yield
+    finally:
+        BOUNDS.is_rough = before
 
 
 # ---------------------------------------------------------------------------------------- the plan

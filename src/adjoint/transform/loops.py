@@ -15,6 +15,7 @@ Source: Griewank and Walther, *Evaluating Derivatives* (2008), chapters 3 and 12
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -476,8 +477,9 @@ def push_while(node: Node, tangents: list[Any], look: Look) -> Any:
 
 
 def pull_while(node: Node, look: Look, cotangent: Any, sums: Cotangents) -> None:
-    """A loop whose number of steps is known by now is a scan; where it differs between the rows of
-    a batch, the carry of a row that is done stays as it is."""
+    """A loop whose number of steps is known by now is a scan.  Where it differs between the rows of
+    a batch, or between the calls of a program, it is a scan of as many steps as any needs, and the
+    carry of what is done stays as it is."""
     inputs, outputs = look(node)
     p = node.parameters
     consts, body = p["consts"], p["body"]
@@ -496,6 +498,9 @@ def pull_while(node: Node, look: Look, cotangent: Any, sums: Cotangents) -> None
         inner = inner.held()  # behind the handles of other differentiations
     greatest = getattr(inner, "greatest", None)
     sources: Sequence[Any] = node.inputs
+    program = getattr(steps, "program", None)
+    if greatest is None and BOUNDS.is_rough and program is not None:
+        greatest = partial(program.at_most, steps)
     if greatest is None:
         length = int(steps)
     else:
