@@ -36,8 +36,8 @@ FLOORS = {
         " rows totals sort linear routines access emit timed registers gemm link drive"
     },
     6: {
-        "runtime": "cache cpu threads ahead products entry/ plans native linked updates loops pieces stages"
-        " callback"
+        "runtime": "cache cpu threads ahead products entry/ plans native linked updates loops"
+        " pieces branches stages callback"
     },
     7: {
         "front": "context operands guards writing protocols trace batch numpy/ linalg special"

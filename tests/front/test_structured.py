@@ -380,3 +380,39 @@ def test_a_step_too_many_spoils_nothing():
     for n in (0.0, 1.0, 2.0, 3.0):  # a step further the root is of a negative number
         assert np.isfinite(gradient(1.0, n))
         np.testing.assert_allclose(gradient(1.0, n), ad.grad(f)(1.0, n), rtol=1e-13)
+
+
+def test_branches_of_arrays():
+    """More than two, of arrays, under `jit`: part of the one native program."""
+    branches = [np.sin, lambda x: x**2, lambda x: np.ones_like(x) * 3.0, lambda x: x[::-1] * x]
+
+    def loss(x: Any, k: Any) -> Any:
+        return np.sum(ad.switch(k[0], branches, x) ** 2)
+
+    gradient = ad.jit(ad.value_and_grad(loss))
+    x = np.array([0.1, 0.7, 1.3])
+    for k in (-5, 0, 1, 2, 3, 9):
+        branch = branches[min(max(k, 0), 3)]
+        wanted = ad.value_and_grad(lambda x, branch=branch: np.sum(branch(x) ** 2))(x)
+        for found in (gradient(x, np.array([k])), ad.value_and_grad(loss)(x, np.array([k]))):
+            np.testing.assert_allclose(found[0], wanted[0], rtol=1e-13)
+            np.testing.assert_allclose(found[1], wanted[1], rtol=1e-13)
+    assert "1 programs" in repr(gradient)
+    whole = gradient.lower(x, np.array([0])).whole()
+    assert "SwitchPiece" in [type(piece).__name__ for piece in whole.pieces]
+
+
+def test_a_branch_in_a_loop_is_native():
+    def f(x: Any, cond: Callable = ad.cond) -> Any:
+        c = x
+        above, below = (lambda c: np.sqrt(c) * 0.9), (lambda c: c * 1.7 + x * 0.1)
+        if cond is ad.cond:
+            return ad.fori_loop(0, 50, lambda i, c: ad.cond(c > 1.0, above, below, c), c)
+        for _ in range(50):
+            c = above(c) if c > 1.0 else below(c)
+        return c
+
+    gradient = ad.jit(ad.value_and_grad(f))
+    for x in (0.3, 0.7, 2.0):
+        np.testing.assert_allclose(gradient(x), ad.value_and_grad(f)(x, None), rtol=1e-12)
+    assert gradient.lower(0.3).whole() is not None

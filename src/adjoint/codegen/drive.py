@@ -36,9 +36,15 @@ holds 64-bit integers, in the order of `ENTRIES`:
 | | steps: the caller's slot, place in the workspace, bytes |
 
 Kinds and numbers are those of `link.SOURCE`.
+
+`switch_text` is the module of one of several programs, chosen by the number at a kind and number;
+its table (`SWITCH_ENTRIES`) has the address of the branches' code, and where their slots are, in
+turn.  A number out of range counts as the nearest one.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from .link import SOURCE
 from .targets import Target
@@ -60,6 +66,7 @@ POINTERS = (
     "ends_even",
     "ends_odd",
     "updates",
+    "branches",
 )
 PLACES = ("even", "odd", "condition_even", "condition_odd", "number", "goes_on", "done")
 
@@ -71,14 +78,23 @@ def module_text(target: Target) -> str:
 
 def piece_text(target: Target, workspace: int, table: int) -> str:
     """The module of a whole loop, the numbers of whose slots are given."""
-    lines = [
-        f'target triple = "{target.triple}"',
-        SOURCE,
-        UPDATE,
-        TEXT,
-        "define i64 @program(ptr %slots) {",
-    ]
-    lines.append("entry:")
+    head = [f'target triple = "{target.triple}"', SOURCE, UPDATE, TEXT]
+    places = []
+    for name in PLACES:
+        places.append(f"  %{name}_a = add i64 %base, %{name}")
+        places.append(f"  %{name}_at = inttoptr i64 %{name}_a to ptr")
+    return "\n".join([*head, *entry(workspace, table, ENTRIES), *places, FILL, PIECE])
+
+
+def switch_text(target: Target, workspace: int, table: int) -> str:
+    """The module of one of several programs, chosen by a number; likewise."""
+    head = [f'target triple = "{target.triple}"', SOURCE]
+    return "\n".join([*head, *entry(workspace, table, SWITCH_ENTRIES), FILL, SWITCH])
+
+
+def entry(workspace: int, table: int, names: Sequence[str]) -> list[str]:
+    """The first lines of a program: the entries of its table."""
+    lines = ["define i64 @program(ptr %slots) {", "entry:"]
 
     def load(name: str, pointer: str, place: int, kind: str = "i64") -> None:
         lines.append(f"  %{name}_p = getelementptr i64, ptr {pointer}, i64 {place}")
@@ -86,15 +102,36 @@ def piece_text(target: Target, workspace: int, table: int) -> str:
 
     load("base", "%slots", workspace)
     load("table", "%slots", table, "ptr")
-    for k, name in enumerate(ENTRIES):
+    for k, name in enumerate(names):
         load(name, "%table", k, "ptr" if name in POINTERS else "i64")
-    for name in PLACES:
-        lines.append(f"  %{name}_a = add i64 %base, %{name}")
-        lines.append(f"  %{name}_at = inttoptr i64 %{name}_a to ptr")
-    return "\n".join([*lines, PIECE])
+    return lines
 
 
-PIECE = """
+SWITCH_ENTRIES = (
+    "template", "bytes", "fills", "fills_at", "kind", "number", "count", "branches",
+)  # fmt: skip
+SWITCH = """
+begin:
+  %place_address = call i64 @source(ptr %slots, i64 %base, i64 %kind, i64 %number)
+  %place_at = inttoptr i64 %place_address to ptr
+  %place = load i64, ptr %place_at
+  %last = sub i64 %count, 1
+  %is_low = icmp slt i64 %place, 0
+  %raised = select i1 %is_low, i64 0, i64 %place
+  %is_high = icmp sgt i64 %raised, %last
+  %chosen = select i1 %is_high, i64 %last, i64 %raised
+  %pair = shl i64 %chosen, 1
+  %code_at = getelementptr i64, ptr %branches, i64 %pair
+  %code = load ptr, ptr %code_at
+  %slots_at = getelementptr i64, ptr %code_at, i64 1
+  %slots_place = load i64, ptr %slots_at
+  %own_slots = getelementptr i8, ptr %own, i64 %slots_place
+  %status = call i64 %code(ptr %own_slots)
+  ret i64 %status
+}
+"""
+
+FILL = """
   %own = inttoptr i64 %base to ptr
   call void @llvm.memcpy.p0.p0.i64(ptr %own, ptr %template, i64 %bytes, i1 false)
   br label %fill
@@ -118,6 +155,9 @@ filled:
   store i64 %f_value, ptr %f_to
   %f_next = add i64 %f, 1
   br label %fill
+"""
+
+PIECE = """
 begin:
   %b = phi i64 [ 0, %fill ], [ %b_next, %begun ]
   %is_begin = icmp ult i64 %b, %begins

@@ -21,7 +21,7 @@ from ..graph import op
 from ..graph.function import Function, close
 from ..graph.node import Node, constant, input_node, next_serial
 from ..graph.rewrite import substitute
-from ..runtime import pieces as _pieces  # noqa: F401  (long programs, loops)
+from ..runtime import branches as _branches  # noqa: F401  (long programs, loops, branches)
 from ..runtime.callback import SIGNATURES, callback, misfit
 from ..runtime.native import Executable, Native, cut
 from ..runtime.stages import program_text, step_names, step_reason

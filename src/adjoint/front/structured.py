@@ -563,5 +563,5 @@ def common(found: Sequence[Recorded], branches: Sequence[Callable], what: str) -
                         operation=what,
                     )
                 )
-            types[k] = result_type(types[k], t)
+            types[k] = Type(t.shape, result_type(types[k], t).dtype)
     return [Type(t.shape, t.dtype) for t in types]

@@ -124,8 +124,8 @@ tan = elementwise("tan", numpy=np.tan, partial=lambda _x, y: 1.0 + y * y, kinds=
     samples=interval(-1, 1), special=POINTS)  # fmt: skip
 
 
-# Of a complex number, `x - (-1.0)` keeps the sign of a zero that `x + 1.0` loses: it tells the sides
-# of a branch cut apart.
+# Of a complex number, `x - (-1.0)` keeps the sign of a zero that `x + 1.0` loses: it tells the
+# sides of a branch cut apart.
 
 
 def one_less_square(x: Any) -> Any:

@@ -162,7 +162,12 @@ class Recorded:
         begin = clock()
         self.steps, self.is_whole = cut(self.function)
         kinds = [step_kind(step, is_native) for step, is_native in self.steps]
-        parts = [("native", "native segment"), ("loop", "loop"), ("numpy", "NumPy step")]
+        parts = [
+            ("native", "native segment"),
+            ("loop", "loop"),
+            ("choice", "choice"),
+            ("numpy", "NumPy step"),
+        ]
         named = [count(kinds.count(kind), name) for kind, name in parts if kind in kinds]
         result = ", ".join(named) or "nothing to compute"
         self.stages.append(Stage("segments", clock() - begin, result))
@@ -317,10 +322,13 @@ def put_times(explanation: Explanation, kernels: list[list[Kernel]], times: Time
 
 
 def step_kind(step: Step, is_native: bool) -> str:
-    """What a step is: "native", "loop", or "numpy"."""
+    """What a step is: "native", "loop", "choice" (of a branch), "again" or "numpy"."""
     if is_native:
         return "native"
-    return "loop" if step.nodes[0].primitive.name in LOOP_NAMES else "numpy"
+    name = step.nodes[0].primitive.name
+    if name in LOOP_NAMES:
+        return "loop"
+    return {"switch": "choice", "recompute": "again"}.get(name, "numpy")
 
 
 def bytes_of(node: Node) -> int:
@@ -354,8 +362,15 @@ def resident(name: str) -> int:
 def loop_kernel(step: Step) -> Kernel:
     """A loop of machine code as a kernel; a value computed again costs nothing itself."""
     node = step.nodes[0]
-    if node.primitive.name not in LOOP_NAMES:
+    if node.primitive.name == "recompute":
         return Kernel("loop", "from here on computed again", (), {}, (), 0, 0, 0)
+    if node.primitive.name == "switch":
+        count = len(node.parameters["branches"])
+        read, written = (sum(map(bytes_of, some)) for some in (step.inputs, step.outputs))
+        line = line_of(node)
+        return Kernel(
+            "loop", f"one of {count} branches", (), {}, (line,) if line else (), read, written, 0
+        )
     body: Function = node.parameters["body"]
     inner = [x for x in body.order if x.primitive.name not in ("input", "constant")]
     lines = dict.fromkeys(line_of(x) for x in inner)
