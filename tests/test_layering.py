@@ -41,8 +41,8 @@ FLOORS = {
     },
     7: {
         "front": "context operands guards writing protocols trace batch numpy/ linalg special"
-        " mathematics drawing outside overlay differentiate program record arguments compiled"
-        " custom random explain/ structured checkpoint"
+        " mathematics drawing counterparts outside reach overlay differentiate program record"
+        " arguments surroundings writes compiled custom random explain/ structured checkpoint"
     },
     8: {"": "api testing __init__ tour/ __main__"},  # the tour uses the package as a reader does
 }
@@ -54,9 +54,10 @@ INSIDE = {
     "ops/linalg": "common solve decompose functions",
     "runtime/entry": "facts instructions code record native",
     "front/explain": "kernels measure report",
-    "front/numpy": "register elementwise reductions statistics sorting calculus contract linalg"
-    " layout rearranging padding creation indexing fft writing iteration",
-    "tour": "context dataset model plot fitting compiled",
+    "front/numpy": "register elementwise scimath reductions ufunc_methods statistics sorting"
+    " calculus contract linalg layout rearranging padding creation indexing fft writing plain"
+    " methods iteration",
+    "tour": "context dataset model plot fitting compiled rod simulation",
 }
 # Optional, or dear to load: imported inside the function that needs them.
 HEAVY = set(

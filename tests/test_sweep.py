@@ -32,7 +32,9 @@ from adjoint.transform.linearize import linearize
 from adjoint.transform.transpose import transpose
 
 # What they do is what their bodies or rule do; `require` stands beside results.
-HELD_TOGETHER = ("call", "custom", "require", "scan", "while_loop", "switch")
+HELD_TOGETHER = (
+    "call", "custom", "require", "scan", "while_loop", "switch", "checkpoint", "recompute", "named"
+)  # fmt: skip
 SWEPT = sorted(
     n for n, p in op.registry.items() if p.kind != "structural" and n not in HELD_TOGETHER
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.resources
+import inspect
 import io
 import re
 import subprocess
@@ -14,12 +15,13 @@ import pytest
 
 from adjoint import tour
 from adjoint.__main__ import main
-from adjoint.tour import compiled, fitting
+from adjoint.tour import compiled, fitting, simulation
 from adjoint.tour.context import LEDGER, Context
 from adjoint.tour.dataset import Dataset, parse, thurber
 from adjoint.tour.model import misfit, mobility
+from adjoint.tour.rod import CELLS, LIMIT, temperatures
 
-FILES = ["explain.txt", "fit.txt", "parameters.csv", "report.txt"]
+FILES = ["explain.txt", "fit.txt", "parameters.csv", "report.txt", "rod.txt"]
 
 
 @pytest.fixture(scope="module")
@@ -116,12 +118,13 @@ def test_the_tour_succeeds_and_writes_its_files(played: tuple[int, str, Path]) -
     code, text, output = played
     assert code == 0, text
     names = {path.name for path in output.iterdir()}
-    assert names - {"fit.png"} == {*FILES, LEDGER}
+    assert names - {"fit.png", "rod.png"} == {*FILES, LEDGER}
     assert text.isascii()
     # The report holds everything but the closing lines, which are printed after it is written.
     report = (output / "report.txt").read_text()
     assert text.startswith(report)
-    assert "after: the fit" in (output / "fit.txt").read_text()
+    for name in ("fit.txt", "rod.txt"):
+        assert "after: the fit" in (output / name).read_text()
 
 
 def test_each_chapter_has_its_progress_line(played: tuple[int, str, Path]) -> None:
@@ -207,6 +210,58 @@ def test_compiled_results_that_differ_make_the_tour_fail(tmp_path: Path) -> None
     assert "differ by 3" in context.failures[0]
 
 
+def test_the_rod_keeps_its_heat_and_its_heater_cuts_out() -> None:
+    # Without losses all that was heated stays: in the end it is spread over the cells.
+    conduction, power = 0.4, 8.0
+    shown = temperatures(np.array([conduction, power, 0.0]), 2000)
+    np.testing.assert_allclose(shown[-1, 0], shown[-1, 1], rtol=1e-6)
+    peak = int(np.argmax(shown[:, 0]))
+    heated = shown[-1, 0] * CELLS
+    assert shown[peak, 0] < LIMIT <= shown[peak, 0] + power
+    assert power * peak <= heated + 1e-6 and heated <= power * (peak + 1)
+    # It cuts out at a moment within a step: no jump where this moment passes into the next step.
+    powers = np.linspace(8.0, 9.0, 2001)
+    runs = np.array([temperatures(np.array([conduction, p, 0.0]), 60) for p in powers])
+    assert len(set(np.argmax(runs[:, :, 0], axis=1))) > 3
+    ends = runs[:, -1]
+    assert np.max(np.abs(np.diff(ends, axis=0))) < 0.02
+
+
+def test_the_chapter_on_a_simulation(played: tuple[int, str, Path]) -> None:
+    text = played[1]
+    for line in inspect.getsource(temperatures).splitlines():
+        assert f"    {line}".rstrip() in text.splitlines()
+    gradient = {"conduction": -435.965988, "power": 32.4876037, "loss": 810.905861}
+    for name, wanted in gradient.items():
+        row = re.search(rf"{name} +\d+\.\d\d +(\S+) +(\S+)\n", text)
+        assert row is not None
+        np.testing.assert_allclose([float(row[1]), float(row[2])], wanted, rtol=1e-8)
+    found = re.findall(r"<jit of misfit, (\d) programs>", text)
+    assert found == ["1", "2", "2"]  # the third call takes the way of the second
+
+
+def test_the_simulation_is_fitted_again() -> None:
+    found, gradients = simulation.fit(simulation.readings())
+    np.testing.assert_allclose(found, simulation.TRUTH, rtol=simulation.NEAR)
+    exact = temperatures(simulation.TRUTH, simulation.STEPS)  # not rounded
+    np.testing.assert_allclose(simulation.fit(exact)[0], simulation.TRUTH, rtol=1e-5)
+    assert gradients < 40
+    late, early = simulation.hottest(found), simulation.hottest(simulation.GUESS)
+    assert (early, late, simulation.hottest(1.001 * found)) == (7, 12, 12)
+
+
+def test_a_simulation_that_is_off_makes_the_tour_fail(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = Context(tmp_path, io.StringIO())
+    simulation.agree(context, np.array([1.0, 2.0]), np.array([1.0, 2.0 + 1e-6]))
+    monkeypatch.setattr(simulation, "fit", lambda shown: (1.01 * simulation.TRUTH, 1))
+    simulation.fitted(context, simulation.readings())
+    assert len(context.failures) == 2
+    assert "disagree by 5" in context.failures[0]
+    assert "misses what made the readings by 1.0%" in context.failures[1]
+
+
 # --- files ----------------------------------------------------------------------------------------
 
 
@@ -264,17 +319,19 @@ def test_without_matplotlib_and_sympy(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setitem(sys.modules, "sympy", None)
     stream = io.StringIO()
     assert tour.run(tmp_path, stream) == 0, stream.getvalue()
-    assert not (tmp_path / "fit.png").exists()
+    assert not list(tmp_path.glob("*.png"))
     text = stream.getvalue()
     assert "SymPy is not installed" in text
     assert "matplotlib is not installed" in text
-    picture = (tmp_path / "fit.txt").read_text()
-    assert all("  " + line in text for line in picture.splitlines())
+    for name in ("fit.txt", "rod.txt"):
+        picture = (tmp_path / name).read_text()
+        assert all("  " + line in text for line in picture.splitlines())
 
 
 def test_a_png_with_matplotlib(played: tuple[int, str, Path]) -> None:
     pytest.importorskip("matplotlib")
-    assert (played[2] / "fit.png").read_bytes().startswith(b"\x89PNG")
+    for name in ("fit.png", "rod.png"):
+        assert (played[2] / name).read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize("arguments", [[], ["walk"], ["tour", "--fast"]])

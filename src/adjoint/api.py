@@ -37,7 +37,7 @@ from .front.compiled import jitted
 from .front.context import batching, context, differentiating
 from .front.differentiate import Differentiation
 from .front.operands import numeric
-from .front.overlay import overlay
+from .front.overlay import counterpart, overlay
 from .front.trace import Tensor, settled
 from .graph import op
 from .transform.checkpoints import bounded, memory_of
@@ -182,8 +182,8 @@ def vjp(function: Callable, *primals: Any, has_aux: bool = False) -> Any:
         leaves, structure = tree.flatten(tuple(primals))
         leaves = [differentiable(x, "vjp") for x in leaves]
         variables = tree.unflatten(structure, [run.variable(x) for x in leaves])
-        with overlay(function):
-            result = function(*variables)
+        with overlay(function) as called:
+            result = called(*variables)
         result, aux = split_aux(result, has_aux, function, "vjp")
         outputs, out_structure = tree.flatten(result)
     types = [type_of(x) for x in outputs]
@@ -269,8 +269,8 @@ def jvp(
     with differentiating():
         run = Differentiation()
         variables = [run.variable(x) for x in leaves]
-        with run.advancing(given), overlay(function):
-            result = function(*tree.unflatten(structure, variables))
+        with run.advancing(given), overlay(function) as called:
+            result = called(*tree.unflatten(structure, variables))
         result, aux = split_aux(result, has_aux, function, "jvp")
         outputs, out_structure = tree.flatten(result)
         found = [run.tangent(x.node) if run.owns(x) else None for x in outputs]
@@ -318,8 +318,8 @@ def linear_map(function: Callable, primals: Sequence[Any], has_aux: bool, transf
         leaves, structure = tree.flatten(primals)
         leaves = [differentiable(x, transform) for x in leaves]
         variables = tree.unflatten(structure, [run.variable(x) for x in leaves])
-        with overlay(function):
-            result = function(*variables)
+        with overlay(function) as called:
+            result = called(*variables)
         result, aux = split_aux(result, has_aux, function, transform)
         outputs, out_structure = tree.flatten(result)
     types = [type_of(x) for x in leaves]
@@ -409,6 +409,7 @@ def derivative(function: Callable, n: int = 1) -> Callable:
             message(f"derivative got the order {n!r}", expected="a whole number, 0 or more")
         )
     check_callable("derivative", function)
+    function = counterpart(function)
     if n == 0:
         return function
     inner = derivative(function, n - 1)
@@ -742,8 +743,8 @@ def vmap(function: Callable, in_axes: Any = 0, out_axes: Any = 0) -> Callable:
                 for x, axis in zip(leaves, axes, strict=True)
             ]
             args, kwargs = tree.unflatten(structure, inner)
-            with overlay(function):
-                result = function(*args, **kwargs)
+            with overlay(function) as called:
+                result = called(*args, **kwargs)
             outputs, out_structure = tree.flatten(result)
             targets = tree.flatten_prefix(out_axes, result, "vmap's out_axes")
             found = [
@@ -777,8 +778,7 @@ def moved(x: Any, source: int, target: int) -> Any:
 
 def put_back(x: Any, axis: int | None, level: int, size: int) -> Any:
     """A result of the mapped function as the user gets it."""
-    if type(x) is BatchTensor:
-        x.check()
+    x = settled(x)  # an array made inside is a handle of what was written into it
     t = type_of(x)
     if t.dtype.kind not in "biufc":
         raise TypeError(
@@ -801,7 +801,6 @@ def put_back(x: Any, axis: int | None, level: int, size: int) -> Any:
                 )
             )
         return moved(x.inner, 0, axis)
-    x = settled(x)
     if axis is None:
         return x
     whole = op.broadcast_to(x, shape=(size, *type_of(x).shape))
@@ -850,11 +849,18 @@ def jit(
     (`self.rate`), the items of captured lists and dictionaries keep the values they had when the
     program was recorded.  Pass what changes as an argument.
 
+    A compiled call does not run the Python code.  So a function that changes anything that was
+    there before the call is refused, and what it changed is put back: a global, an enclosing
+    variable, an attribute, a list or dictionary (one that remembers plain values too), a captured
+    array, an argument that it does not return.  What it makes itself it may write into; printing,
+    imports, `functools.cache` and `cached_property` of plain values are no such writes.
+
     `memory_limit` and `checkpoint_every` bound what reverse mode through `ad.scan`, `ad.fori_loop`
     and `ad.while_loop` keeps, where a loop has no bound of its own.
 
     Raises:
-        TracingError: the function branches on a value that is known only when it runs.
+        TracingError: the function branches on a value that is known only when it runs, or writes
+            where a compiled call would not.
         TypeError: an argument is neither a number, an array nor hashable.
 
     >>> import adjoint as ad
@@ -878,4 +884,4 @@ def jit(
                 instead="`ad.jit(f)(x)`",
             )
         )
-    return jitted(function, numbers, names, memory)
+    return jitted(counterpart(function), numbers, names, memory)

@@ -175,9 +175,7 @@ def test_every_ufunc_is_handled_or_refused_by_name():
     for ufunc, name in ((np.isnat, "isnat"), (np.strings.isalpha, "isalpha")):
         with pytest.raises(TypeError, match=name):
             ad.grad(lambda x, u=ufunc: u(x))(V)
-    assert (np.multiply, "outer") in methods
-    with pytest.raises(TypeError, match=r"subtract\.reduce"):
-        ad.grad(lambda x: np.subtract.reduce(x))(V)
+    assert (np.subtract, "reduce") in methods
 
 
 def test_power():
@@ -249,13 +247,13 @@ def test_branches_under_vmap():
     np.testing.assert_array_equal(ad.vmap(f)(rows), np.stack([f(r) for r in rows]))
 
 
+def test_results_are_written_into_arrays_made_inside():
+    for f in (lambda x, **out: np.clip(x, 0, 1, **out), lambda x, **out: np.hypot(x, 2, **out)):
+        given = ad.grad(lambda x, f=f: np.sum(f(x, out=np.zeros(8))))(V)
+        np.testing.assert_array_equal(given, ad.grad(lambda x, f=f: np.sum(f(x)))(V))
+
+
 def test_refused():
-    for f in (
-        lambda x: np.clip(x, 0, 1, out=np.zeros(8)),
-        lambda x: np.round(x, out=np.zeros(8)),
-    ):
-        with pytest.raises(TypeError, match="out="):
-            ad.grad(lambda x, f=f: np.sum(f(x)))(V)
     with pytest.raises(ValueError, match="choice"):
         ad.grad(lambda x: np.choose([7] * 8, [x, x]).sum())(V)
     with pytest.raises(ValueError, match="functions are expected"):

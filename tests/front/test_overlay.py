@@ -157,6 +157,10 @@ def test_it_differentiates_as_it_stands(name: str) -> None:
     np.testing.assert_allclose(ad.grad(f)(X), wanted, rtol=1e-6, atol=1e-9)
     np.testing.assert_allclose(ad.jacfwd(f)(X), wanted, rtol=1e-6, atol=1e-9)
     if name not in ("a simulation", "a generator"):  # these ask which number is largest
+        if f is counted:
+            with pytest.raises(ad.TracingError, match="under `jit` changed the global `COUNT`"):
+                ad.jit(f)(X)
+            return
         np.testing.assert_allclose(ad.jit(ad.grad(f))(X), wanted, rtol=1e-6, atol=1e-9)
         np.testing.assert_allclose(ad.jit(f)(X), f(X), rtol=1e-12)
 
@@ -167,11 +171,12 @@ def names_now() -> dict[str, Any]:
 
 def test_everything_is_put_back() -> None:
     before = names_now()
+    own = id(math), id(np)
 
     def fails(x: Any) -> Any:
-        assert math is not before["math"] and np is not before["np"]
+        assert id(math) != own[0] and id(np) != own[1]
         ad.grad(lambda y: math.sin(y))(x[0])
-        assert math is not before["math"]  # the outer trace still runs
+        assert id(math) != own[0]  # the outer trace still runs
         raise KeyError("here")
 
     f = closure()

@@ -1,6 +1,7 @@
 """`ad.special`: SciPy's Python-level functions, for traced values."""
 
 from functools import partial
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -128,8 +129,9 @@ def test_what_is_refused():
 
 
 def test_scipys_python_functions_name_ours():
-    for call in (special.logsumexp, special.softmax, partial(special.polygamma, 1)):
+    for kept in (special.logsumexp, special.softmax, partial(special.polygamma, 1)):
+        call = MappingProxyType({"call": kept})  # where a trace does not look for functions
         with pytest.raises(ad.TracingError, match=r"`ad\.special\.(logsumexp|softmax|polygamma)"):
-            ad.grad(lambda x, f=call: np.sum(f(x)))(2.5)
+            ad.grad(lambda x, f=call: np.sum(f["call"](x)))(2.5)
     with pytest.raises(ad.TracingError, match=r"scipy\.special\.diric is not implemented"):
         ad.grad(lambda x: special.diric(x, 3))(2.5)

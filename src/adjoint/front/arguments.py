@@ -69,8 +69,8 @@ class Selection:
         known: dict[int, Any] = {}
         args = [x if k in self.places else handled(x, known) for k, x in enumerate(args)]
         kwargs = {n: x if n in self.places else handled(x, known) for n, x in kwargs.items()}
-        with overlay(self.function, others):
-            return self.function(*args, **kwargs)
+        with overlay(self.function, others) as called:
+            return called(*args, **kwargs)
 
     def restore(self, leaves: Sequence[Any]) -> Any:
         """Leaves in the structure of the differentiated arguments."""

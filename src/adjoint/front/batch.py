@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 
 from ..base.dtypes import readable, type_of
-from ..base.errors import TracingError, message, user_position
+from ..base.errors import TracingError, message
 from ..graph.op import Traced
 from ..graph.primitive import Primitive
 from ..ops.declare import in_front
 from ..transform.batch import apply_batched
-from .context import context
+from .context import context, place_of
 from .operands import functions
 from .trace import Tensor, outlived
 from .writing import VIEWS, duplicate, from_inside, link
@@ -65,7 +65,7 @@ class BatchTensor(Tensor):
         """Raise unless the `vmap` that made it is running."""
         place, serials = self.level // 2, context.serials
         if place > len(serials) or serials[place - 1] != self.serial:
-            raise outlived("vmap", user_position())
+            raise outlived("vmap", place_of(self.serial))
 
     def held(self) -> Any:
         return self.inner

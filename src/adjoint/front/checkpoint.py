@@ -22,7 +22,7 @@ from ..transform import recompute as _recompute  # noqa: F401  (how it is differ
 from .arguments import name_of
 from .context import context
 from .guards import Inside
-from .overlay import overlay
+from .overlay import counterpart, overlay
 from .program import Program, is_number, record_program
 from .trace import is_tracing, settled
 
@@ -85,8 +85,8 @@ def checkpoint(function: Callable | None = None, *, policy: Policy = None) -> An
             for k, x in zip(places, inputs, strict=True):
                 given[k] = x
             inner_args, inner_kwargs = tree.unflatten(structure, given)
-            with overlay(function):
-                return tree.flatten(function(*inner_args, **inner_kwargs))
+            with overlay(function) as called:
+                return tree.flatten(called(*inner_args, **inner_kwargs))
 
         try:
             once = context.program is None and not context.batches
@@ -94,7 +94,7 @@ def checkpoint(function: Callable | None = None, *, policy: Policy = None) -> An
                 run, [leaves[k] for k in places], name_of(function), lambda graph: graph, once
             )
         except Inside:
-            return function(*args, **kwargs)
+            return counterpart(function)(*args, **kwargs)
         return applied(program, [leaves[k] for k in places], keeps)
 
     return update_wrapper(call, function)

@@ -16,9 +16,8 @@ from __future__ import annotations
 import inspect
 import warnings
 from collections.abc import Callable, Sequence
-from functools import lru_cache, partial, update_wrapper
+from functools import partial, update_wrapper
 from threading import Lock
-from types import CodeType
 from typing import Any
 from weakref import ref
 
@@ -26,8 +25,9 @@ import numpy as np
 
 from ..base import tree
 from ..base.dtypes import type_of
-from ..base.errors import PACKAGE, describe, message
+from ..base.errors import PACKAGE, AdjointError, describe, message
 from ..graph import op
+from ..graph.function import Function
 from ..graph.op import Traced
 from ..ops.control import Departed
 from ..optimize.pipeline import optimize
@@ -40,7 +40,9 @@ from .operands import numeric
 from .overlay import overlay
 from .program import Program, record_program, written
 from .record import make_record
+from .surroundings import names_in
 from .trace import is_alive, settled
+from .writes import Watch
 
 LIMIT = 256  # signatures kept for one function; the oldest goes first
 WAYS = 64  # programs of one signature, for calls that answer its questions in different ways
@@ -224,7 +226,7 @@ class Compiled:
                 self.warn(ways)
                 return None
         with rough(len(ways) >= EXACT):
-            program = record_program(self.run(rebuild), leaves, name_of(self.function), optimize)
+            program = self.recorded(leaves, rebuild)
         for value, content in known:
             if not has_content(value, content):
                 raise written(value)
@@ -235,13 +237,34 @@ class Compiled:
             self.programs[key] = known, [program, *ways]
         return program
 
-    def run(self, rebuild: Callable) -> Callable[[list[Any]], tuple[list[Any], Any]]:
+    def recorded(
+        self,
+        leaves: Sequence[Any],
+        rebuild: Callable,
+        optimize: Callable[[Function], Function] = optimize,
+    ) -> Program:
+        """A new program; an error where the function wrote what a compiled call would not write."""
+        watch = Watch(self.function, *rebuild(leaves))
+        run, name = self.run(rebuild, watch), name_of(self.function)
+        again = partial(record_program, run, leaves, name, lambda graph: graph)
+        try:
+            program = record_program(run, leaves, name, optimize)
+        except (Inside, AdjointError) as error:
+            watch.check(again, error)
+            raise
+        watch.check(again)
+        return program
+
+    def run(self, rebuild: Callable, watch: Watch) -> Callable[[list[Any]], tuple[list[Any], Any]]:
         """The function of a list of varying leaves, as it is recorded."""
 
         def run(inputs: list[Any]) -> tuple[list[Any], Any]:
             args, kwargs = rebuild(inputs)
+            watch.begin(inputs, args, kwargs)
             with overlay(self.function), bounded(self.memory):
-                return tree.flatten(self.function(*args, **kwargs))
+                result = self.function(*args, **kwargs)
+            watch.end(result)
+            return tree.flatten(result)
 
         return run
 
@@ -375,17 +398,6 @@ def named(function: Callable) -> list[tuple[Any, Any, Any]]:
         current = getattr(current, "__wrapped__", None)
         seen += 1
     return found
-
-
-@lru_cache(maxsize=1024)
-def names_in(code: CodeType) -> tuple[str, ...]:
-    """The names that a code object reads, those of the functions and comprehensions inside it
-    included."""
-    found = dict.fromkeys(code.co_names)
-    for inner in code.co_consts:
-        if isinstance(inner, CodeType):
-            found.update(dict.fromkeys(names_in(inner)))
-    return tuple(found)
 
 
 def unchanged(known: list[tuple[Any, Any]], values: Sequence[Any]) -> bool:

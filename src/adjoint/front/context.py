@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from ..base.errors import TracingError, is_internal, message
+from ..base.errors import Position, TracingError, is_internal, message, user_position
 from ..graph.node import NEVER, next_serial
 
 
@@ -172,12 +172,24 @@ def differentiating() -> Iterator[None]:
             end(number)
 
 
+# Where the last `vmap`s were called, by the remainder of their numbers: for errors.
+places: list[tuple[int, Position | None]] = [(0, None)] * 64
+
+
+def place_of(serial: int) -> Position | None:
+    """Where a `vmap` was called, as far as it is known."""
+    known, position = places[serial % len(places)]
+    return position if known == serial else None
+
+
 @contextmanager
 def batching() -> Iterator[int]:
     """One more `vmap`; gives the level of its handles."""
     context.batches += 1
     before = context.serials
-    context.serials = (*before, next_serial())
+    serial = next_serial()
+    places[serial % len(places)] = serial, user_position(3)
+    context.serials = (*before, serial)
     try:
         with explaining():
             yield 2 * context.batches
@@ -216,7 +228,7 @@ def protect(value: Any) -> Any:
     """A value that the user cannot write into: an array is copied once per trace, and again where
     it has changed."""
     if not isinstance(value, np.ndarray):
-        return value
+        return value.twin() if hasattr(value, "twin") else value
     captures = context.captures
     if captures is None:
         return value.copy()

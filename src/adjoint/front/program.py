@@ -15,7 +15,14 @@ from typing import Any
 import numpy as np
 
 from ..base.dtypes import readable, type_of
-from ..base.errors import GraphError, TracingError, is_in_try, message, user_position
+from ..base.errors import (
+    GraphError,
+    TracingError,
+    describe,
+    is_in_try,
+    message,
+    user_position,
+)
 from ..codegen.targets import host
 from ..graph import op
 from ..graph.function import Function, close
@@ -34,7 +41,7 @@ from .context import (
 )
 from .guards import KINDS, Again, Guard, Inside, plain, required
 from .operands import CALLERS, is_stand_in
-from .trace import RecordingTensor, all_outside, formed, plain_value, settled
+from .trace import RecordingTensor, all_outside, formed, plain_value, settled, settled_writes
 from .writing import copies
 
 FEWEST = 16  # steps of a loop that a program for several numbers of steps is made for
@@ -76,9 +83,11 @@ class Recording:
         self.guards: dict[tuple[Node, str], Guard] = {}
         self.captured: dict[int, Captured] = {}
         self.made: dict[int, Node] = {}  # the constants of arrays made inside, by identity
+        self.counts: dict[int, Any] = {}  # plain arrays (of integers) made inside, weakly
         self.unknown: set[Node] = set()  # nodes whose example was not computed
         self.follows: Node | None = None  # the operation whose derivative is being recorded
         self.ended = False
+        self.call: tuple[str, Any] | None = None  # the function's name, where it is called
 
     def is_unknown(self, inputs: Sequence[Any], values: Sequence[Any]) -> bool:
         """Whether an operation is recorded without computing its example: an input is large, or was
@@ -183,7 +192,7 @@ class Recording:
 
     def unseen(self, array: Any) -> TracingError:
         """The error for a write into an array from outside."""
-        return written(array)
+        return written(array, self.call)
 
     def at_most(self, steps: RecordingTensor) -> int:
         """A power of two that a number does not exceed, in this call and in every other one of the
@@ -459,6 +468,7 @@ def record_program(
     """
     is_inside = any(isinstance(x, op.Traced) for x in leaves)
     recording = Recording(is_inside=is_inside, is_once=is_once)
+    recording.call = call = name, user_position()
     try:
         found = recorded(function, leaves, name, optimize, recording)
         if not recording.is_lost:
@@ -466,7 +476,9 @@ def record_program(
     except BaseException:
         if not recording.is_lost:
             raise
-    return recorded(function, leaves, name, optimize, Recording(is_concrete=True, is_once=is_once))
+    recording = Recording(is_concrete=True, is_once=is_once)
+    recording.call = call
+    return recorded(function, leaves, name, optimize, recording)
 
 
 def recorded(
@@ -481,6 +493,7 @@ def recorded(
         with making_program(), recording_program(recording):
             inputs = [recording.input(x) for x in leaves]
             outputs, structure = function(copies(inputs))
+            outputs = [settled_writes(x) for x in outputs]  # elements that are pending
     finally:
         recording.ended = True
     fixed = {k: x for k, x in enumerate(outputs) if not is_number(x)}
@@ -560,14 +573,16 @@ def is_number(x: Any) -> bool:
     return isinstance(x, (op.Traced, bool, int, float, complex))
 
 
-def written(array: Any) -> TracingError:
+def written(array: Any, call: tuple[str, Any] | None = None) -> TracingError:
     """The error for an array from outside that the function under `jit` wrote into."""
+    called = f" under jit({call[0]}), called at {describe(call[1])}" if call else ""
     return TracingError(
         message(
             f"a function under `jit` wrote into an array from outside ({readable(array)}): the "
             "program that runs from then on would not",
             expected="an array that the function makes itself, or none that is written into",
-            instead="`np.zeros(...)` inside the function, or leave out `jit`",
-            operation="item assignment",
+            instead="`.copy()` of it, or `np.zeros(...)`, inside the function, and `return` that; "
+            "or leave out `jit`",
+            operation=f"item assignment{called}",
         )
     )

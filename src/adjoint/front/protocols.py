@@ -29,42 +29,96 @@ def apply_ufunc(ufunc: np.ufunc, method: str, inputs: tuple, options: dict[str, 
         functions["ufunc.at"](ufunc, *inputs)
         return None
     out = options.pop("out", None)
-    if out is not None and all(x is None for x in out if out):
+    if out is not None and all(x is None for x in out):
         out = None
-    dtype, where = options.pop("dtype", None), options.pop("where", True)
-    for harmless in ("casting", "order", "subok"):
-        options.pop(harmless, None)
-    if method == "__call__":
-        found = ufuncs.get(ufunc) or late_ufunc(ufunc)
-        if found is None:
-            raise unsupported(ufunc_name(ufunc))
-        if options and ufunc.signature is None:
-            raise unsupported(f"np.{ufunc.__name__} with {', '.join(options)}=")
-        if dtype is not None:
-            inputs = tuple(functions["astype"](x, dtype) for x in inputs)
-        result = found(*inputs, **options)  # a product of vectors takes axis=, axes=, keepdims=
-        if out is not None:
-            return functions["into"](out, result, ufunc_name(ufunc), where)
-        if where is not True:
-            raise TracingError(
-                message(
-                    f"np.{ufunc.__name__} got where= without out=, which leaves the other elements "
-                    "undefined",
-                    expected="a value for every element",
-                    instead=f"`np.where(mask, np.{ufunc.__name__}(np.where(mask, x, 1.0)), 0.0)`",
-                    operation=f"np.{ufunc.__name__}",
-                )
-            )
-        return result
+    if method == "outer":
+        inputs = functions["outer operands"](*inputs)
+    if method in ("__call__", "outer"):
+        return called(ufunc, inputs, out, options)
     found = methods.get((ufunc, method))
     if found is None:
-        raise unsupported(f"np.{ufunc.__name__}.{method}")
-    if dtype is not None:
-        options["dtype"] = dtype
-    if where is not True:
-        options["where"] = where
+        raise unsupported(f"{ufunc_name(ufunc)}.{method}")
+    if out is None:
+        return found(*inputs, **options)
+    (target,) = out if type(out) is tuple else (out,)
+    if options.get("dtype") is None:
+        options["dtype"] = functions["dtype into"](ufunc, method, inputs, target)
     result = found(*inputs, **options)
-    return result if out is None else functions["into"](out, result, ufunc_name(ufunc))
+    functions["same shape"](result, target, f"{ufunc_name(ufunc)}.{method}")
+    return functions["into"](target, result, ufunc_name(ufunc))
+
+
+def called(ufunc: np.ufunc, inputs: tuple, out: Any, options: dict[str, Any]) -> Any:
+    """A ufunc called with options."""
+    found = ufuncs.get(ufunc) or late_ufunc(ufunc)
+    if found is None:
+        raise unsupported_ufunc(ufunc)
+    where, order = options.pop("where", True), options.pop("order", "K")
+    options.pop("subok", None)  # a traced value is of no subclass
+    loop = {k: options.pop(k) for k in ("dtype", "signature", "casting") if k in options}
+    name = ufunc_name(ufunc)
+    if where is not True and out is None:
+        raise TracingError(
+            message(
+                f"{name} got where= without out=, which leaves the other elements undefined",
+                expected="a value for every element",
+                instead=f"`np.where(mask, {name}(np.where(mask, x, 1.0)), 0.0)`",
+                operation=name,
+            )
+        )
+    types: tuple = ()
+    if loop:
+        inputs, types = converted(ufunc, inputs, out, **loop)
+    with np.errstate() if where is True else np.errstate(all="ignore"):
+        result = found(*inputs, **options)  # a product of vectors takes axis=, axes=, keepdims=
+    if types:
+        several = result if type(result) is tuple else (result,)
+        several = tuple([functions["astype"](x, t) for x, t in zip(several, types, strict=True)])
+        result = several if type(result) is tuple else several[0]
+    if out is not None:
+        if loop.get("casting") == "unsafe":
+            several = result if type(result) is tuple else (result,)
+            result = tuple(
+                [
+                    x if o is None else functions["astype"](x, type_of(o).dtype)
+                    for x, o in zip(several, out, strict=True)
+                ]
+            )
+            result = result if len(result) > 1 else result[0]
+        return functions["into"](out, result, name, where)
+    return functions["in order"](result, order) if order in ("C", "F") else result
+
+
+def converted(
+    ufunc: np.ufunc,
+    inputs: tuple,
+    out: Any,
+    dtype: Any = None,
+    signature: Any = None,
+    casting: Any = "same_kind",
+) -> tuple[tuple, tuple]:
+    """The operands in the dtypes in which NumPy would compute, and the dtypes of the results;
+    NumPy's own error where it would not."""
+    inputs = tuple([as_operand(x) for x in inputs])
+    given: list[Any] = []
+    for x in inputs:
+        t = type_of(x)
+        is_weak = t.weak and t.dtype.kind in "ifc"
+        given.append({"i": int, "f": float, "c": complex}[t.dtype.kind] if is_weak else t.dtype)
+    given += [None] * ufunc.nout if out is None else [o if o is None else type_of(o).dtype
+                                                      for o in out]  # fmt: skip
+    if dtype is not None:
+        signature = (None,) * ufunc.nin + (np.dtype(dtype),) * ufunc.nout
+    elif isinstance(signature, str):
+        signature = tuple([np.dtype(c) for c in signature.replace("->", "")])
+    elif signature is not None:
+        signature = tuple([None if x is None else np.dtype(x) for x in signature])
+    chosen = {} if signature is None else {"signature": signature}
+    found = ufunc.resolve_dtypes(tuple(given), casting=casting, **chosen)
+    inputs = tuple(
+        [functions["astype"](x, t) for x, t in zip(inputs, found[: ufunc.nin], strict=True)]
+    )
+    return inputs, tuple(found[ufunc.nin :])
 
 
 def scipy_caller() -> str:
@@ -107,10 +161,16 @@ def late_ufunc(ufunc: np.ufunc) -> Callable | None:
 
 def ufunc_name(ufunc: np.ufunc) -> str:
     """A ufunc's name with the package it comes from, for errors."""
-    for package in ("np", "scipy.special"):
-        module = sys.modules.get("numpy" if package == "np" else package)
+    for package in ("np", "np.strings", "scipy.special"):
+        module = sys.modules.get(package.replace("np", "numpy", 1))
         if getattr(module, ufunc.__name__, None) is ufunc:
             return f"{package}.{ufunc.__name__}"
+    inner = ufunc.__name__.lstrip("_")  # `_strip_chars` does the work of `np.strings.strip`
+    for name in (inner, inner.partition("_")[0]):
+        if hasattr(np.strings, name):
+            return f"np.strings.{name}"
+    if ufunc.__name__ in ("clip", "_ones_like"):
+        return f"np.{ufunc.__name__.lstrip('_')}"
     return f"the ufunc {ufunc.__name__}"
 
 
@@ -138,6 +198,21 @@ for primitive in list(op.registry.values()):
         ufuncs[primitive.reference] = strengthened(primitive)
     elif isinstance(primitive.reference, Lazy):
         late_ufuncs[primitive.reference.name] = primitive.reference, strengthened(primitive)
+
+
+def unsupported_ufunc(ufunc: np.ufunc) -> TracingError:
+    """The error for a ufunc that has no implementation: those of texts say so."""
+    name = ufunc_name(ufunc)
+    if not name.startswith("np.strings."):
+        return unsupported(name)
+    return TracingError(
+        message(
+            f"{name} takes texts, and a traced value came",
+            expected="plain texts",
+            instead="`str(x)` for the digits of a traced value, which have no derivative",
+            operation=name,
+        )
+    )
 
 
 def unsupported(name: str) -> TracingError:

@@ -28,7 +28,7 @@ from ..transform import loops as _loops  # noqa: F401  (how they are differentia
 from ..transform.checkpoints import BOUNDS, Memory, memory_of
 from .arguments import name_of
 from .operands import stand_in
-from .overlay import overlay
+from .overlay import counterpart, overlay
 from .program import Program, Recording, is_number, recorded
 from .trace import settled
 
@@ -445,6 +445,7 @@ def each(f: Callable, xs: Any) -> Any:
     >>> ad.map(lambda x: x**2, np.array([1.0, 2.0]))
     array([1., 4.])
     """
+    f = counterpart(f)
     return scan(lambda carry, x: (carry, f(x)), (), xs)[1]
 
 
@@ -485,7 +486,7 @@ def cond(pred: Any, true_fun: Callable, false_fun: Callable, *operands: Any) -> 
             )
         )
     if not isinstance(pred, Traced):
-        return (true_fun if bool(pred) else false_fun)(*operands)
+        return counterpart(true_fun if bool(pred) else false_fun)(*operands)
     truth = op.reshape(pred, shape=()) if t.shape else pred
     truth = truth if t.dtype == bool else truth != 0
     return chosen(op.convert(truth, dtype=COUNT), (false_fun, true_fun), operands, "ad.cond")
@@ -493,7 +494,7 @@ def cond(pred: Any, true_fun: Callable, false_fun: Callable, *operands: Any) -> 
 
 def chosen(index: Any, branches: Sequence[Callable], operands: tuple, what: str) -> Any:
     """One of several functions of the same operands."""
-    index, branches = settled(index), tuple(branches)
+    index, branches = settled(index), tuple(map(counterpart, branches))
     if not branches:
         raise ValueError(message(f"{what} got no branches", operation=what))
     t = type_of(index) if is_number(index) else None

@@ -12,8 +12,9 @@ NumPy's functions are implemented in `front/numpy/`, which fills the two tables 
 from __future__ import annotations
 
 import operator
+import weakref
 from collections.abc import Callable, Iterator
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
@@ -46,7 +47,7 @@ from .protocols import (
     scipy_caller,
     unsupported,
 )
-from .writing import VIEWS, attach, duplicate, from_inside, link
+from .writing import VIEWS, attach, duplicate, from_inside, is_exposed, link
 
 
 class Tensor(Traced):
@@ -134,16 +135,13 @@ class Tensor(Traced):
 
     def __array_function__(self, function: Callable, types: Any, args: Any, kwargs: Any) -> Any:
         is_plain = context.program is None or function not in functions
-        if is_plain and function.__name__ not in VIEWING and all_outside((args, kwargs)):
+        is_plain = is_plain and function.__name__ not in VIEWING and kwargs.get("out") is None
+        if is_plain and all_outside((args, kwargs)):
             return on_arrays(function, args, kwargs)
         found = functions.get(function)
         if found is None:
-            raise unsupported(f"np.{function.__name__}" if function.__module__ == "numpy" else
-                              f"{function.__module__}.{function.__name__}")  # fmt: skip
-        out = kwargs.get("out")
-        if out is not None:
-            result = found(*args, **{**kwargs, "out": None})
-            return functions["into"](out, result, f"np.{function.__name__}")
+            name = f"np.{function.__module__}.{function.__name__}"
+            raise unsupported(name.replace("np.numpy", "np", 1))
         return found(*args, **kwargs)
 
     def __array__(self, *args: Any, **kwargs: Any) -> Any:
@@ -387,9 +385,10 @@ class Tensor(Traced):
 
     # -------------------------------------------------------------------------------------- methods
 
-    def reshape(self, *shape: Any, order: str = "C") -> Any:
+    def reshape(self, *shape: Any, order: str = "C", copy: bool | None = None) -> Any:
         """As `ndarray.reshape`."""
-        return functions[np.reshape](self, shape[0] if len(shape) == 1 else shape, order=order)
+        new = shape[0] if len(shape) == 1 else shape
+        return functions[np.reshape](self, new, order=order, copy=copy)
 
     def transpose(self, *axes: Any) -> Any:
         """As `ndarray.transpose`."""
@@ -406,8 +405,12 @@ class Tensor(Traced):
         copy: bool = True,
     ) -> Any:
         """As `ndarray.astype`."""
+        if casting != "unsafe" and not np.can_cast(self.dtype, dtype, casting):  # type: ignore
+            np.empty(0, self.dtype).astype(dtype, casting=casting)  # type: ignore  # its error
         found = functions["astype"](self, dtype)
-        return duplicate(self, order) if found is self and copy else found
+        if found is self:
+            return duplicate(self, order) if copy else found
+        return functions["in order"](found, order) if order in ("C", "F") else found
 
     def copy(self, order: str = "C") -> Any:
         """As `ndarray.copy`."""
@@ -416,10 +419,12 @@ class Tensor(Traced):
         return duplicate(self, order)
 
     def view(self, *args: Any, **kwargs: Any) -> Any:
-        """Refused: bits have no derivative."""
+        """As `ndarray.view`; to another dtype refused: bits have no derivative."""
         if type(self) is RecordingTensor and self.is_over():
             return np.array(self.value).view(*args, **kwargs)
-        raise unsupported("ndarray.view")
+        if all(x is np.ndarray or x == self.dtype for x in (*args, *kwargs.values())):
+            return self[...]
+        raise unsupported("ndarray.view to another dtype")
 
     def compress(self, condition: Any, axis: Any = None, out: Any = None) -> Any:
         """As `ndarray.compress`."""
@@ -494,20 +499,6 @@ for name in ("fill", "partition", "put", "sort"):
     setattr(Tensor, name, writing(name))
 
 
-def refuse_method(name: str) -> Callable:
-    """A method that changes what an array's memory is: refused."""
-
-    def call(self: Any, *args: Any, **kwargs: Any) -> NoReturn:
-        raise unsupported(f"ndarray.{name}")
-
-    call.__name__ = name
-    return call
-
-
-for name in ("byteswap", "resize", "setfield", "setflags"):
-    setattr(Tensor, name, refuse_method(name))
-
-
 # ---------------------------------------------------------------------------------------- recording
 
 
@@ -567,6 +558,8 @@ class RecordingTensor(Tensor):
     def become(self, new: Any) -> None:
         new = settled_writes(new)
         self.pending = None
+        if type(new) is RecordingTensor and new.program is not self.program and all_outside(new):
+            new = new.value
         if type(new) is RecordingTensor and new.level == self.level:
             if new.program is not self.program:
                 raise from_inside(self) if new.program is None else new.program.unseen(self.value)
@@ -583,6 +576,9 @@ class RecordingTensor(Tensor):
         if self.program is None and program is not None and program.level == level:
             if self.node.root == NEVER:  # an array from outside, copied inside
                 return RecordingTensor(program.node_of(self.value), self.value, level, program)
+        elif self.node.root == NEVER and program is None and is_exposed(self):
+            value = np.array(self.value)
+            return RecordingTensor(constant(value), value, level)
         elif self.node.root == NEVER and self.level < level:
             return RecordingTensor(self.node, self.value, level)
         return RecordingTensor(self.node, self.value, self.level, self.program)
@@ -666,6 +662,9 @@ class RecordingTensor(Tensor):
         elif type(primitive.derivative) is Zero:
             return output
         else:
+            for i, n in enumerate(nodes if program is None else ()):  # what may change is copied
+                if n is not None and n.root == NEVER and is_exposed(inputs[i]):
+                    nodes[i] = None
             program = None
         result = record(primitive, nodes, values, output, parameters, root, level, program)
         if unknown:
@@ -684,6 +683,8 @@ def local(value: Any, kinds: str = "fc") -> Any:
 
     Arrays of integers and booleans, of which nothing depends on traced values, stay plain."""
     if type(value) is not np.ndarray or value.dtype.kind not in kinds or not value.ndim:
+        if context.program is not None and isinstance(value, np.ndarray):
+            context.program.counts[id(value)] = weakref.ref(value)
         return value
     if not is_tracing():  # another thread has met a handle
         return value

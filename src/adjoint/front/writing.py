@@ -122,6 +122,13 @@ def write(handle: Any, new: Any) -> None:
     """Let a handle, its base and all views of it stand for a new value of its type."""
     alias = handle.alias
     if alias is not None and alias.base is not None:
+        root = alias.base
+        while root.alias is not None and root.alias.base is not None:
+            root = root.alias.base
+        if root.pending is not None:  # what lies between must not put back what it does not know
+            if type(root.pending) is Rows and write_through_row(handle, new, root):
+                return
+            root.flush()
         write(alias.base, put_back(alias, new))
         return
     if getattr(handle, "source", None) is not None and write_outside(handle, new):
@@ -146,6 +153,14 @@ def write_outside(handle: Any, new: Any) -> bool:
         raise shared(source)
     handle.source = None
     return False
+
+
+def is_exposed(handle: Any) -> bool:
+    """Whether a handle's value is memory that a later write changes: an array from outside, or a
+    view of one.  What keeps it must copy it."""
+    while handle.alias is not None and handle.alias.base is not None:
+        handle = handle.alias.base
+    return getattr(handle, "source", None) is not None
 
 
 def shared(array: np.ndarray) -> TracingError:
@@ -268,15 +283,173 @@ def write_element(x: Any, place: int, value: Any) -> bool:
         value = x.dtype.type(value)
     else:
         return False
-    if x.pending is None:
+    if type(x.pending) is not dict:
+        x.flush()
         x.pending = {}
     x.pending[place] = value
     return True
 
 
+class Rows(dict):
+    """Rows of the first axis that are pending, by their number."""
+
+
+def row_of(x: Any, key: Any) -> int | None:
+    """The number of one whole row of the first axis, for a key of a plain integer (and slices that
+    take everything); None for others."""
+    shape = x.shape
+    entries = key if type(key) is tuple else (key,)
+    if len(shape) < 2 or not entries or len(entries) > len(shape):
+        return None
+    first, *rest = entries
+    if type(first) is not int:
+        if not isinstance(first, np.integer):
+            return None
+        first = int(first)
+    if any(e != slice(None) for e in rest if e is not Ellipsis) or rest.count(Ellipsis) > 1:
+        return None
+    n = shape[0]
+    return first % n if -n <= first < n else None
+
+
+def write_row(x: Any, row: int, value: Any) -> bool:
+    """Note that a row is written; False where that must be done at once."""
+    alias = x.alias
+    if alias is not None and (
+        alias.base is not None or any(may_show(v(), row) for v in alias.views)
+    ):
+        return False
+    program = context.program
+    if x.source is not None or (program is not None and x.program is not program):
+        return False
+    given: Any = value
+    same = type(given) is type(x) and given.level == x.level and given.program is x.program
+    if not same or (given.dtype.kind == "c" and x.dtype.kind != "c"):
+        return False
+    value = own(fitted(given, x.shape[1:], x.dtype), given)
+    if type(value) is not type(x) or value.program is not x.program or value.level != x.level:
+        return False
+    if type(x.pending) is not Rows:
+        x.flush()
+        x.pending = Rows()
+    x.pending[row] = value
+    return True
+
+
+def write_in_row(x: Any, key: Any, value: Any) -> bool:
+    """Write a part of a row that is pending; False where it is not, or a view shows it."""
+    if type(key) is not tuple or len(key) < 2:
+        return False
+    first, *rest = key
+    if type(first) is not int and not isinstance(first, np.integer):
+        return False
+    row = int(first) % x.shape[0] if -x.shape[0] <= first < x.shape[0] else None
+    found = x.pending.get(row)
+    if found is None or (x.alias is not None and any(may_show(v(), row) for v in x.alias.views)):
+        return False
+    setitem(found, tuple(rest), value)
+    return True
+
+
+def write_through_row(handle: Any, new: Any, root: Any) -> bool:
+    """Write through a view of a pending row (or a view of that); False where the row is not
+    pending, or other views show it."""
+    view = handle
+    while view.alias.base is not root:
+        view = view.alias.base
+    row = row_shown(view)
+    if row not in root.pending:
+        return False
+    others = (v() for v in root.alias.views)
+    if any(v is not view and may_show(v, row) for v in others):
+        return False
+    while handle is not view:
+        new, handle = put_back(handle.alias, new), handle.alias.base
+    old = view.held()
+    view.become(new)
+    view.hold(laid_out(view.held(), old))
+    refresh(view)
+    root.pending[row] = view.twin()
+    return True
+
+
+def row_shown(view: Any) -> int | None:
+    """Which row of its base a view is; None where it is something else."""
+    alias = view.alias
+    if getattr(alias.primitive, "name", "") != "at" or alias.parameters["axes"] != (0,):
+        return None
+    return alias.parameters["places"][0]
+
+
+def is_own_row(x: Any, key: Any, value: Any) -> bool:
+    """Whether the value is the view of a row (or of a part of it) that the key gives:
+    `x[key] += v` has written it already."""
+    first, *rest = key if type(key) is tuple and key else (key,)
+    if type(first) is not int and not isinstance(first, np.integer):
+        return False
+    alias = getattr(value, "alias", None) if isinstance(value, Traced) else None
+    if alias is None or alias.base is None:
+        return False
+    view = value if alias.base is x else alias.base
+    if view.alias is None or view.alias.base is not x or row_shown(view) != first % x.shape[0]:
+        return False
+    if view is value:
+        return all(e is Ellipsis or e == slice(None) for e in rest)
+    found = functions["ranges"](view.shape, tuple(rest))
+    return found is not NotImplemented and is_itself(view, value, found)
+
+
+def may_show(view: Any, row: Any) -> bool:
+    """Whether a living view may show a row of its base."""
+    if view is None:
+        return False
+    alias = view.alias
+    if getattr(alias.primitive, "name", "") != "at" or view.pending is not None:
+        return True
+    chosen = dict(zip(alias.parameters["axes"], alias.parameters["places"], strict=True))
+    return chosen.get(0, row) == row
+
+
+def pending_row(x: Any, key: Any, read: Callable[[Any, Any], Any]) -> Any:
+    """`x[key]` for a key whose first entry is a plain integer, of an array with pending rows, which
+    stay pending; NotImplemented for other keys."""
+    first, *rest = key if type(key) is tuple and key else (key,)
+    if type(first) is not int and not isinstance(first, np.integer):
+        return NotImplemented
+    n = x.shape[0]
+    if not -n <= first < n:
+        return NotImplemented
+    row = int(first) % n
+    found = x.pending.get(row)
+    if found is None:
+        log, x.pending = x.pending, None
+        try:
+            return read(x, key)
+        finally:
+            x.pending = log
+    view = found.twin()
+    attach(x, view, op.registry["at"], {"axes": (0,), "places": (row,)})
+    return read(view, tuple(rest)) if rest else view
+
+
+def flush_rows(x: Any, log: Rows) -> None:
+    """Write all rows that are pending, in one operation."""
+    n = x.shape[0]
+    if len(log) == n:
+        write(x, op.stack(*[log[k] for k in range(n)], axis=0))
+        return
+    order = np.arange(n)
+    order[list(log)] = n + np.arange(len(log))
+    rows = op.stack(*log.values(), axis=0)
+    write(x, op.gather(op.concatenate(x, rows, axis=0), order))
+
+
 def flush(x: Any) -> None:
-    """Write all elements that are pending, in one operation."""
+    """Write all elements (or rows) that are pending, in one operation."""
     log, x.pending = x.pending, None
+    if type(log) is Rows:
+        flush_rows(x, log)
+        return
     size = int(np.prod(x.shape))
     if len(log) == size:
         values = op.stack(*[log[k] for k in range(size)], axis=0)
@@ -321,8 +494,14 @@ def pending_part(x: Any, key: Any, read: Callable[[Any, Any], Any]) -> Any:
 def setitem(x: Any, key: Any, value: Any) -> None:
     """`x[key] = value`."""
     if hasattr(x, "program"):
+        if type(x.pending) is Rows:
+            if is_own_row(x, key, value) or write_in_row(x, key, value):
+                return
         place = element_of(x, key)
         if place is not None and write_element(x, place, value):
+            return
+        row = row_of(x, key)
+        if row is not None and write_row(x, row, value):
             return
     x.flush()
     entries = key if type(key) is tuple else (key,)
@@ -342,10 +521,20 @@ def setitem(x: Any, key: Any, value: Any) -> None:
         inside.insert(k, 1)
     v = op.reshape(fitted(value, tuple(inside), x.dtype), shape=tuple(kept))
     if tuple(kept) == x.shape and all(s == 1 for s in steps):
-        write(x, op.broadcast_to(v, shape=x.shape) if isinstance(v, Traced) else v)
+        write(x, own(op.broadcast_to(v, shape=x.shape) if isinstance(v, Traced) else v, value))
     else:
         ranges = {"starts": tuple(starts), "stops": tuple(stops), "steps": tuple(steps)}
         write(x, op.set_slice(x, v, **ranges))
+
+
+def own(v: Any, value: Any) -> Any:
+    """What is to be written, not the handle itself that was given, nor a view of it, nor memory
+    from outside: these may be written into."""
+    if isinstance(v, Traced):
+        alias = v.alias  # type: ignore[attr-defined]
+        if v is value or (alias is not None and alias.base is not None) or is_exposed(v):
+            return v.twin()  # type: ignore[attr-defined]
+    return v
 
 
 def is_itself(x: Any, value: Any, found: tuple) -> bool:

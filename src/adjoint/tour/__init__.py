@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import TextIO
 
-from . import compiled, fitting
+from . import compiled, fitting, simulation
 from .context import Chapter, Context, duration
 
 __all__ = ["Chapter", "Context", "run"]
@@ -19,6 +19,7 @@ __all__ = ["Chapter", "Context", "run"]
 CHAPTERS: list[Chapter] = [
     *fitting.CHAPTERS,
     *compiled.CHAPTERS,
+    *simulation.CHAPTERS,
 ]
 
 

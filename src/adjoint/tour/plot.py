@@ -92,7 +92,7 @@ def png_plot(
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3.2, 1))
     colours = ("#c9803f", "#9a6fb0")
     styles = ((0, (5, 2)), (0, (1.5, 1.5)))
-    for curve, colour, style in zip(before, colours, styles, strict=True):
+    for curve, colour, style in zip(before, colours, styles, strict=False):
         upper.plot(curve.x, curve.y, color=colour, linestyle=style, linewidth=1.6, label=curve.name)
     upper.plot(after.x, after.y, color="#1f5fa8", linewidth=2.2, label=after.name)
     points = {"color": "#222222", "marker": "o", "markersize": 4.5, "linestyle": "none"}

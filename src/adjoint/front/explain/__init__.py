@@ -43,7 +43,7 @@ from ...runtime.stages import (
 from ...runtime.threads import pool
 from ..arguments import name_of
 from ..compiled import Compiled, Jitted, jitted, named
-from ..program import Program, record_program
+from ..program import Program
 from .kernels import Kernel, class_origins, kept_arrays, kernels_of, unrolled_axes
 from .measure import Times, measure
 from .report import Explanation, NotCompiled, Stage, StepReport, summed
@@ -156,8 +156,7 @@ class Recorded:
             self.stages.append(Stage("optimize", now - begin, result))
             return found
 
-        name = name_of(compiled.function)
-        self.program = record_program(compiled.run(rebuild), leaves, name, optimized)
+        self.program = compiled.recorded(leaves, rebuild, optimized)
         self.function = self.program.function
         begin = clock()
         self.steps, self.is_whole = cut(self.function)

@@ -20,12 +20,16 @@ from . import (  # noqa: F401  (each registers its functions)
     iteration,
     layout,
     linalg,
+    methods,
     padding,
+    plain,
     rearranging,
     reductions,
     register,
+    scimath,
     sorting,
     statistics,
+    ufunc_methods,
     writing,
 )
 

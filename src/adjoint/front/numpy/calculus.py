@@ -14,8 +14,10 @@ import numpy as np
 
 from ...base.dtypes import type_of
 from ...graph import op
+from ..context import context
+from ..operands import functions
 from ..trace import Tensor
-from .elementwise import NoValue, as_inexact, astype, is_known, known, still
+from .elementwise import NoValue, as_inexact, astype, is_known, known, still, whole
 from .reductions import sum as sum_over
 from .register import all_axes, array_like, implements, one_axis
 
@@ -399,13 +401,20 @@ def polyint(p: Any, m: int = 1, k: Any = None) -> Any:
 @implements(np.poly)
 def poly(seq_of_zeros: Any) -> Any:
     zeros = coefficients(seq_of_zeros)
-    if type_of(zeros).ndim != 1:
-        raise ValueError("np.poly of a traced matrix: write np.poly(np.linalg.eigvals(a))")
+    shape = type_of(zeros).shape
+    if len(shape) == 2 and shape[0] == shape[1] and shape[0]:
+        zeros = functions[np.linalg.eigvals](zeros)
+    elif len(shape) != 1:
+        raise ValueError("input must be 1d or non-empty square 2d array.")
     found: Any = np.ones(1, type_of(zeros).dtype)
     for k in range(type_of(zeros).shape[0]):
         nil = np.zeros(1, type_of(zeros).dtype)
         shifted = op.concatenate(nil, found * coefficient(zeros, k), axis=0)
         found = op.concatenate(found, nil, axis=0) - shifted
+    if type_of(zeros).dtype.kind == "c" and not context.batches:
+        order = functions[np.sort]
+        if whole(op.equal(order(still(zeros)), order(op.conj(still(zeros))))):
+            return op.real(found)  # every zero has its conjugate
     return found
 
 

@@ -57,7 +57,6 @@ names["matmul"] = public(np.matmul, matmul)
 
 @implements(np.dot)
 def dot(a: Any, b: Any, out: Any = None) -> Any:
-    refuse_options("np.dot", out=(out, None))
     a, b = array_like(a), array_like(b)
     s, t = type_of(a).shape, type_of(b).shape
     if not s or not t:
@@ -118,7 +117,6 @@ def inner(a: Any, b: Any, /) -> Any:
 
 @implements(np.outer)
 def outer(a: Any, b: Any, out: Any = None) -> Any:
-    refuse_options("np.outer", out=(out, None))
     a, b = array_like(a), array_like(b)
     return op.mul(op.reshape(a, shape=(type_of(a).size, 1)), flat(b))
 
@@ -209,13 +207,8 @@ def with_axes(
     """A product with NumPy's `axes=`: the named axes are brought to the end, and those of the
     result put in place."""
     if options:
-        raise TypeError(
-            message(
-                f"np.{ufunc.__name__} got {', '.join(options)}=",
-                expected="axes= alone",
-                operation=ufunc.__name__,
-            )
-        )
+        given = options if axes is None else {"axes": axes, **options}
+        return ufunc(*inputs, **given)  # by way of the protocol
     groups = [axis if isinstance(axis, tuple) else (axis,) for axis in axes]
     moved = [
         functions[np.moveaxis](x, group, tuple(range(-len(group), 0)))
@@ -345,10 +338,11 @@ def einsum(
     order: str = "K",
     casting: str = "safe",
 ) -> Any:
-    refuse_options("np.einsum", out=(out, None))
     subscripts, arrays = subscripts_and_operands(operands)
     if dtype is not None:
-        arrays = [functions["astype"](x, dtype) for x in arrays]
+        arrays = [cast(x, np.dtype(dtype), casting) for x in arrays]
+    if order in ("C", "F"):
+        return functions["in order"](einsum(subscripts, *arrays, optimize=optimize), order)
     if len(arrays) <= 2:
         return op.einsum(*arrays, subscripts=subscripts)
     if isinstance(optimize, (list, tuple)) and optimize and optimize[0] == "einsum_path":
@@ -361,6 +355,16 @@ def einsum(
     (result,), output = arrays, parse(subscripts)[1]
     made = parse(steps[-1][2])[1]
     return result if made == output else op.einsum(result, subscripts=f"{made}->{output}")
+
+
+def cast(x: Any, dtype: np.dtype, casting: str) -> Any:
+    """An operand in the dtype in which is computed."""
+    if not np.can_cast(type_of(x).dtype, dtype, casting):  # type: ignore[arg-type]
+        raise TypeError(
+            f"Iterator operand 0 dtype could not be cast from {type_of(x).dtype!r} to {dtype!r} "
+            f"according to the rule {casting!r}"
+        )
+    return functions["astype"](x, dtype)
 
 
 @implements(np.einsum_path)
@@ -423,7 +427,6 @@ def with_third(x: Any) -> Any:
 def trace(
     a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None, out: Any = None
 ) -> Any:
-    refuse_options("np.trace", out=(out, None))
     a = array_like(a)
     t = type_of(a)
     if t.ndim < 2:
@@ -538,8 +541,7 @@ def polyfit(
 
 @implements(np.roots)
 def roots(p: Any) -> Any:
-    """The roots of a polynomial whose first coefficient is not 0; always complex, in NumPy's
-    order."""
+    """The roots of a polynomial whose first coefficient is not 0, in NumPy's order."""
     p = array_like(p)
     n = type_of(p).size - 1
     if type_of(p).ndim > 1:
@@ -549,7 +551,7 @@ def roots(p: Any) -> Any:
     lead = functions["getitem"](p, slice(0, 1))
     row = op.reshape(-functions["getitem"](p, slice(1, None)) / lead, shape=(1, n))
     below = np.eye(n - 1, n, dtype=type_of(row).dtype)
-    return op.eig(op.concatenate(row, below, axis=0))[0]
+    return functions[np.linalg.eigvals](op.concatenate(row, below, axis=0))
 
 
 def product_cost(shapes: Sequence[int], i: int, k: int, j: int) -> int:
@@ -560,7 +562,6 @@ def product_cost(shapes: Sequence[int], i: int, k: int, j: int) -> int:
 @implements(np.linalg.multi_dot)
 def multi_dot(arrays: Sequence[Any], *, out: Any = None) -> Any:
     """A chain of products in the cheapest order, found by dynamic programming."""
-    refuse_options("np.linalg.multi_dot", out=(out, None))
     parts = [array_like(x) for x in arrays]
     n = len(parts)
     if n < 2:

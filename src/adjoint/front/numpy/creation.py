@@ -17,9 +17,10 @@ from ...base.dtypes import result_type, type_of
 from ...base.errors import TracingError, message
 from ...graph import op
 from ...graph.op import Traced
-from ..operands import functions, has_traced
+from ..operands import functions, has_traced, ufuncs
 from ..trace import Tensor
 from ..writing import duplicate, memory_of_one
+from .elementwise import umath
 from .layout import broadcast_to, concatenate, moveaxis, permuted, reshape, swapaxes
 from .rearranging import static
 from .register import array_like, implements, names
@@ -183,6 +184,9 @@ def ones_like(
     device: Any = None,
 ) -> Any:
     return np.ones_like(pattern(a, dtype), order=order, shape=shape)
+
+
+ufuncs[umath._ones_like] = ones_like
 
 
 @implements(np.empty_like)
@@ -355,7 +359,11 @@ def no_range(*args: Any, **kwargs: Any) -> NoReturn:
     )
 
 
-implements(np.arange)(no_range)
+@implements(np.arange)
+def arange(*args: Any, device: Any = None, like: Any = None, **kwargs: Any) -> Any:
+    if has_traced(*args, *kwargs.values()):
+        no_range()
+    return np.arange(*args, device=device, **kwargs)
 
 
 @implements(np.meshgrid)

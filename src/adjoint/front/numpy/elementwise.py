@@ -18,11 +18,13 @@ from ...graph import op
 from ...graph.op import Traced
 from ..context import context
 from ..operands import functions, ufuncs
-from ..protocols import strengthened, unsupported
+from ..protocols import apply_ufunc, strengthened, unsupported
 from ..trace import RecordingTensor, Tensor, formed
-from .register import array_like, implements, refuse_options
+from ..writing import update
+from .register import array_like, implements, refuse_device
 
 NoValue = np._NoValue  # type: ignore[attr-defined]
+umath = np._core.umath  # type: ignore[attr-defined]
 
 # ------------------------------------------------------------------------------------------ helpers
 
@@ -86,6 +88,7 @@ functions["astype"] = astype
 
 @implements(np.astype)
 def astype_function(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Any:
+    refuse_device(device)
     return x.astype(dtype, copy=copy)
 
 
@@ -117,7 +120,6 @@ def where(condition: Any, x: Any = None, y: Any = None, /) -> Any:
 @implements(np.clip)
 def clip(a: Any, a_min: Any = NoValue, a_max: Any = NoValue, out: Any = None, *, min: Any = NoValue,
          max: Any = NoValue, **options: Any) -> Any:  # fmt: skip
-    refuse_options("np.clip", out=(out, None), **{k: (v, None) for k, v in options.items()})
     if a_min is not NoValue or a_max is not NoValue:
         if min is not NoValue or max is not NoValue:
             raise ValueError("Passing `min` or `max` keyword argument when `a_min` and `a_max` are "
@@ -128,6 +130,10 @@ def clip(a: Any, a_min: Any = NoValue, a_max: Any = NoValue, out: Any = None, *,
     low = None if low is NoValue or low is None else array_like(low)
     high = None if high is NoValue or high is None else array_like(high)
     a = array_like(a)
+    if options or out is not None:
+        bounds = (-np.inf if low is None else low, np.inf if high is None else high)
+        out = out if type(out) is tuple else (out,)
+        return apply_ufunc(umath.clip, "__call__", (a, *bounds), {"out": out, **options})
     if low is None:
         return op.positive(a) if high is None else op.minimum(a, high)
     return op.maximum(a, low) if high is None else op.clip(a, low, high)
@@ -139,6 +145,8 @@ def nan_to_num(
 ) -> Any:
     x = array_like(x)
     dtype = type_of(x).dtype
+    if not copy and isinstance(x, Tensor) and x.shape:
+        return update(x, nan_to_num(x, True, nan, posinf, neginf), "nan_to_num")
     if dtype.kind == "c":
         parts = [nan_to_num(p, copy, nan, posinf, neginf) for p in (op.real(x), op.imag(x))]
         return op.complex(*parts)
@@ -178,8 +186,9 @@ def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
 
 @implements(np.choose)
 def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
-    refuse_options("np.choose", out=(out, None))
     a, count = array_like(a), len(choices)
+    if type_of(a).dtype.kind not in "biu":
+        np.choose(np.zeros(1, type_of(a).dtype), [0])  # NumPy's own error
     if mode == "wrap":
         a = op.remainder(a, count)
     elif mode == "clip":
@@ -249,7 +258,6 @@ def pieces(x: Any, masks: list[np.ndarray], funclist: Any, args: tuple, kw: dict
 
 @implements(np.round, np.around)
 def round(a: Any, decimals: int = 0, out: Any = None) -> Any:
-    refuse_options("np.round", out=(out, None))
     a = array_like(a)
     if decimals == 0 and is_inexact(type_of(a).dtype):
         return op.rint(a)
@@ -258,7 +266,6 @@ def round(a: Any, decimals: int = 0, out: Any = None) -> Any:
 
 @implements(np.fix)
 def fix(x: Any, out: Any = None) -> Any:
-    refuse_options("np.fix", out=(out, None))
     return op.trunc(array_like(x))
 
 
@@ -365,13 +372,11 @@ def iscomplex(x: Any) -> Any:
 
 @implements(np.isposinf)
 def isposinf(x: Any, out: Any = None) -> Any:
-    refuse_options("np.isposinf", out=(out, None))
     return op.logical_and(op.isinf(x), op.logical_not(op.signbit(x)))
 
 
 @implements(np.isneginf)
 def isneginf(x: Any, out: Any = None) -> Any:
-    refuse_options("np.isneginf", out=(out, None))
     return op.logical_and(op.isinf(x), op.signbit(x))
 
 

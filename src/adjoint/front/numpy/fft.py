@@ -12,7 +12,7 @@ import numpy as np
 from ...base.dtypes import type_of
 from ...graph import op
 from ..operands import functions
-from .register import public, refuse_options
+from .register import completed, names, public
 
 NORMS = {None: "backward", "backward": "backward", "ortho": "ortho", "forward": "forward"}
 OTHER = {"backward": "forward", "forward": "backward", "ortho": "ortho"}
@@ -22,8 +22,9 @@ def transforms(function: Callable) -> Callable[[Callable], Callable]:
     """Register the implementation of one of `np.fft`'s functions; gives the public function."""
 
     def register(implementation: Callable) -> Callable:
-        functions[function] = implementation
-        return public(function, implementation)
+        functions[function] = completed(function, implementation)
+        found = names[f"fft.{function.__name__}"] = public(function, implementation)
+        return found
 
     return register
 
@@ -92,38 +93,32 @@ def refuse_complex(a: Any, name: str) -> None:
 
 @transforms(np.fft.fft)
 def fft(a: Any, n: Any = None, axis: Any = -1, norm: Any = None, out: Any = None) -> Any:
-    refuse_options("np.fft.fft", out=(out, None))
     return forward(op.fft, a, n, axis, norm)
 
 
 @transforms(np.fft.ifft)
 def ifft(a: Any, n: Any = None, axis: Any = -1, norm: Any = None, out: Any = None) -> Any:
-    refuse_options("np.fft.ifft", out=(out, None))
     return forward(op.ifft, a, n, axis, norm)
 
 
 @transforms(np.fft.rfft)
 def rfft(a: Any, n: Any = None, axis: Any = -1, norm: Any = None, out: Any = None) -> Any:
-    refuse_options("np.fft.rfft", out=(out, None))
     refuse_complex(a, "rfft")
     return forward(op.rfft, a, n, axis, norm)
 
 
 @transforms(np.fft.irfft)
 def irfft(a: Any, n: Any = None, axis: Any = -1, norm: Any = None, out: Any = None) -> Any:
-    refuse_options("np.fft.irfft", out=(out, None))
     return backward(a, n, axis, chosen_norm(norm))
 
 
 @transforms(np.fft.hfft)
 def hfft(a: Any, n: Any = None, axis: Any = -1, norm: Any = None, out: Any = None) -> Any:
-    refuse_options("np.fft.hfft", out=(out, None))
     return backward(op.conj(a), n, axis, OTHER[chosen_norm(norm)])
 
 
 @transforms(np.fft.ihfft)
 def ihfft(a: Any, n: Any = None, axis: Any = -1, norm: Any = None, out: Any = None) -> Any:
-    refuse_options("np.fft.ihfft", out=(out, None))
     refuse_complex(a, "ihfft")
     return op.conj(forward(op.rfft, a, n, axis, OTHER[chosen_norm(norm)]))
 
@@ -175,25 +170,21 @@ def fftn_of(primitive: Any, a: Any, s: Any, axes: Any, norm: Any) -> Any:
 
 @transforms(np.fft.fftn)
 def fftn(a: Any, s: Any = None, axes: Any = None, norm: Any = None, out: Any = None) -> Any:
-    refuse_options("np.fft.fftn", out=(out, None))
     return fftn_of(op.fft, a, s, axes, norm)
 
 
 @transforms(np.fft.ifftn)
 def ifftn(a: Any, s: Any = None, axes: Any = None, norm: Any = None, out: Any = None) -> Any:
-    refuse_options("np.fft.ifftn", out=(out, None))
     return fftn_of(op.ifft, a, s, axes, norm)
 
 
 @transforms(np.fft.fft2)
 def fft2(a: Any, s: Any = None, axes: Any = (-2, -1), norm: Any = None, out: Any = None) -> Any:
-    refuse_options("np.fft.fft2", out=(out, None))
     return fftn_of(op.fft, a, s, axes, norm)
 
 
 @transforms(np.fft.ifft2)
 def ifft2(a: Any, s: Any = None, axes: Any = (-2, -1), norm: Any = None, out: Any = None) -> Any:
-    refuse_options("np.fft.ifft2", out=(out, None))
     return fftn_of(op.ifft, a, s, axes, norm)
 
 
@@ -213,25 +204,21 @@ def irfftn_of(a: Any, s: Any, axes: Any, norm: Any) -> Any:
 
 @transforms(np.fft.rfftn)
 def rfftn(a: Any, s: Any = None, axes: Any = None, norm: Any = None, out: Any = None) -> Any:
-    refuse_options("np.fft.rfftn", out=(out, None))
     return rfftn_of(a, s, axes, norm, "rfftn")
 
 
 @transforms(np.fft.irfftn)
 def irfftn(a: Any, s: Any = None, axes: Any = None, norm: Any = None, out: Any = None) -> Any:
-    refuse_options("np.fft.irfftn", out=(out, None))
     return irfftn_of(a, s, axes, norm)
 
 
 @transforms(np.fft.rfft2)
 def rfft2(a: Any, s: Any = None, axes: Any = (-2, -1), norm: Any = None, out: Any = None) -> Any:
-    refuse_options("np.fft.rfft2", out=(out, None))
     return rfftn_of(a, s, axes, norm, "rfft2")
 
 
 @transforms(np.fft.irfft2)
 def irfft2(a: Any, s: Any = None, axes: Any = (-2, -1), norm: Any = None, out: Any = None) -> Any:
-    refuse_options("np.fft.irfft2", out=(out, None))
     return irfftn_of(a, s, axes, norm)
 
 

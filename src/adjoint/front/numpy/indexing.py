@@ -21,7 +21,7 @@ from ...graph import op
 from ...graph.op import Traced
 from ..operands import functions
 from ..trace import RecordingTensor
-from ..writing import element_of, pending_part
+from ..writing import Rows, element_of, pending_part, pending_row
 from .register import array_like, has_traced
 
 ZERO = np.zeros((), bool)
@@ -29,7 +29,12 @@ ZERO = np.zeros((), bool)
 
 def getitem(x: Any, key: Any) -> Any:
     """`x[key]` for a traced array, or for a plain array under a key that holds a traced one."""
-    if isinstance(x, Traced) and x.pending is not None:
+    if isinstance(x, Traced) and type(x.pending) is Rows:
+        found = pending_row(x, key, getitem)
+        if found is not NotImplemented:
+            return found
+        x.flush()
+    elif isinstance(x, Traced) and x.pending is not None:
         place = element_of(x, key)
         if place is not None:
             return pending_element(x, key, place)

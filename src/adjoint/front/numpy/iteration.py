@@ -18,7 +18,7 @@ from ..protocols import unsupported
 from ..trace import Tensor, is_tracing, local
 from .register import names
 
-ATTRIBUTES = "at identity nargs nin nout ntypes reduceat signature types".split()
+ATTRIBUTES = "at identity nargs nin nout ntypes reduceat resolve_dtypes signature types".split()
 
 
 class ndenumerate(np.ndenumerate):

@@ -21,7 +21,7 @@ from ..context import context
 from ..operands import functions, has_traced
 from ..trace import Tensor, plain_value
 from ..writing import duplicate, memory_of_one
-from .register import all_axes, array_like, implements, one_axis, refuse_options
+from .register import all_axes, array_like, implements, one_axis
 
 # ----------------------------------------------------------------------------------- shape and axes
 
@@ -53,6 +53,10 @@ def memory_order(a: Any, order: Any, operation: str) -> str:
 @implements(np.reshape)
 def reshape(a: Any, /, shape: Any, order: str = "C", *, copy: bool | None = None) -> Any:
     a = array_like(a)
+    if copy is not None and isinstance(a, Tensor):
+        if copy:
+            return duplicate(reshape(a, shape, order), "C")
+        np.reshape(memory_of_one(a), shape, order, copy=False)  # type: ignore  # NumPy's error
     t = type_of(a)
     wanted = shape if type(shape) is tuple else tuple(shape) if np.iterable(shape) else (shape,)
     wanted = tuple([operator.index(n) for n in wanted])
@@ -91,6 +95,7 @@ def reversed_axes(a: Any) -> Any:
 
 @implements(np.ravel)
 def ravel(a: Any, order: str = "C") -> Any:
+    order = order if order in ("C", None) else memory_order(a, order, "np.ravel")
     found = reshape(a, (-1,) if type_of(a).size else (0,), order=order)
     if order == "C" and isinstance(a, Tensor) and not memory_of_one(a).flags.c_contiguous:
         return duplicate(found, "C")  # NumPy's result lies in one piece
@@ -254,8 +259,6 @@ def converted(result: Any, parts: Sequence[Any], dtype: Any, casting: Any) -> An
 def concatenate(
     arrays: Any, /, axis: Any = 0, out: Any = None, *, dtype: Any = None, casting: str = "same_kind"
 ) -> Any:
-    if out is not None:
-        refuse_options("np.concatenate", out=(out, None))
     parts = pieces(arrays, "np.concatenate")
     if axis is None:
         parts = [ravel(x) for x in parts]
@@ -276,8 +279,6 @@ def joined(parts: list[Any], axis: int) -> Any:
 def stack(
     arrays: Any, axis: Any = 0, out: Any = None, *, dtype: Any = None, casting: str = "same_kind"
 ) -> Any:
-    if out is not None:
-        refuse_options("np.stack", out=(out, None))
     parts = pieces(arrays, "np.stack")
     shape = type_of(parts[0]).shape
     for x in parts:
@@ -292,8 +293,6 @@ def stack(
 
 @implements(np.take)
 def take(a: Any, indices: Any, axis: Any = None, out: Any = None, mode: str = "raise") -> Any:
-    if out is not None:
-        refuse_options("np.take", out=(out, None))
     a = array_like(a)
     if axis is None:
         a, axis = ravel(a), 0
@@ -493,7 +492,7 @@ def column_stack(tup: Any) -> Any:
     return concatenate(columns, 1)
 
 
-@implements(np.unstack)
+@implements(*([np.unstack] if hasattr(np, "unstack") else []))  # since NumPy 2.1
 def unstack(x: Any, /, *, axis: int = 0) -> tuple[Any, ...]:
     shape = type_of(x).shape
     if not shape:

@@ -20,6 +20,7 @@ from ...base.dtypes import real_dtype, type_of
 from ...base.errors import TracingError, message
 from ...graph import op
 from ...ops.linalg.common import adjoint, lapack_dtype
+from ..context import context
 from ..operands import functions
 from .contract import cross, matmul, outer, tensordot, trace, vecdot
 from .register import all_axes, array_like, axis_error, implements, names, one_axis
@@ -121,6 +122,7 @@ def lstsq(a: Any, b: Any, rcond: Any = None) -> tuple[Any, Any, Any, Any]:
         residuals = op.sum(size, axes=(0,))
     else:
         residuals = np.zeros(0, dtype)
+    rank = functions["astype"](rank, np.intc)
     return (op.reshape(x, shape=(n,)) if t.ndim == 1 else x), residuals, rank, singular
 
 
@@ -173,7 +175,8 @@ def cholesky(a: Any, /, *, upper: bool = False) -> Any:
 def qr(a: Any, mode: str = "reduced") -> Any:
     a = matrices("qr", a)
     if mode not in ("reduced", "complete", "r"):
-        raise ValueError(
+        kind = TracingError if mode == "raw" else ValueError
+        raise kind(
             message(
                 f"np.linalg.qr got mode={mode!r}",
                 expected="'reduced', 'complete' or 'r'",
@@ -204,12 +207,25 @@ def eigvalsh(a: Any, UPLO: str = "L") -> Any:
 
 @implements(np.linalg.eig)
 def eig(a: Any) -> Any:
-    return EigResult(*op.eig(matrices("eig", a, square=True)))
+    values, vectors = op.eig(matrices("eig", a, square=True))
+    if is_all_real(a, values):
+        return EigResult(op.real(values), op.real(vectors))
+    return EigResult(values, vectors)
+
+
+def is_all_real(a: Any, values: Any) -> bool:
+    """Whether the eigenvalues of a real matrix are all real: NumPy gives real ones then.  Rows of a
+    batch may differ: theirs are complex."""
+    if type_of(a).dtype.kind == "c" or context.batches:
+        return False
+    mask = op.equal(op.imag(op.stop_gradient(values)), 0)
+    return bool(op.all(mask, axes=tuple(range(type_of(mask).ndim))))
 
 
 @implements(np.linalg.eigvals)
 def eigvals(a: Any) -> Any:
-    return op.eig(matrices("eigvals", a, square=True))[0]
+    values = op.eig(matrices("eigvals", a, square=True))[0]
+    return op.real(values) if is_all_real(a, values) else values
 
 
 def turned(x: Any) -> Any:

@@ -17,10 +17,9 @@ import numpy as np
 from ...base.dtypes import is_inexact, real_dtype, type_of
 from ...graph import op
 from ..context import context
-from ..operands import methods, ufuncs
 from ..trace import Tensor
-from .elementwise import NoValue, as_inexact, as_mask, astype, is_known
-from .register import all_axes, array_like, implements, one_axis, refuse_options
+from .elementwise import NoValue, as_mask, astype, is_known
+from .register import all_axes, array_like, implements, one_axis
 
 # ------------------------------------------------------------------------------------------ helpers
 
@@ -39,9 +38,8 @@ def reduced(primitive: Callable, a: Any, axis: Any, keepdims: Any) -> Any:
     return kept(primitive(a, axes=axes), shape, axes, keepdims)
 
 
-def prepared(name: str, a: Any, dtype: Any, out: Any, where: Any, fill: Any) -> Any:
+def prepared(a: Any, dtype: Any, where: Any = True, fill: Any = 0) -> Any:
     """The array of a reduction: converted to `dtype=`, `fill` where the mask `where=` is False."""
-    refuse_options(name, out=(out, None))
     a = array_like(a)
     if dtype is not None:
         a = astype(a, dtype)
@@ -86,35 +84,35 @@ def warn(text: str) -> None:
 @implements(np.sum)
 def sum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = NoValue,
         initial: Any = NoValue, where: Any = NoValue) -> Any:  # fmt: skip
-    a = prepared("np.sum", a, dtype, out, where, 0)
+    a = prepared(a, dtype, where, 0)
     return begun(reduced(op.sum, a, axis, keepdims), initial, op.add)
 
 
 @implements(np.prod)
 def prod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = NoValue,
          initial: Any = NoValue, where: Any = NoValue) -> Any:  # fmt: skip
-    a = prepared("np.prod", a, dtype, out, where, 1)
+    a = prepared(a, dtype, where, 1)
     return begun(reduced(op.prod, a, axis, keepdims), initial, op.mul)
 
 
 @implements(np.cumsum)
 def cumsum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
-    a, k = line_of(prepared("np.cumsum", a, dtype, out, True, 0), axis)
+    a, k = line_of(prepared(a, dtype), axis)
     return op.cumsum(a, axis=k)
 
 
 @implements(np.cumprod)
 def cumprod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
-    a, k = line_of(prepared("np.cumprod", a, dtype, out, True, 1), axis)
+    a, k = line_of(prepared(a, dtype), axis)
     return op.cumprod(a, axis=k)
 
 
-def with_initial(primitive: Callable, name: str, start: int) -> Callable:
+def with_initial(primitive: Callable, start: int) -> Callable:
     """`np.cumulative_sum` and `np.cumulative_prod`."""
 
     def cumulative(x: Any, /, *, axis: Any = None, dtype: Any = None, out: Any = None,
                    include_initial: bool = False) -> Any:  # fmt: skip
-        x = prepared(name, x, dtype, out, True, 0)
+        x = prepared(x, dtype)
         shape = type_of(x).shape
         if not shape:
             raise ValueError("at least one dimension is required")
@@ -131,13 +129,14 @@ def with_initial(primitive: Callable, name: str, start: int) -> Callable:
     return cumulative
 
 
-implements(np.cumulative_sum)(with_initial(op.cumsum, "np.cumulative_sum", 0))
-implements(np.cumulative_prod)(with_initial(op.cumprod, "np.cumulative_prod", 1))
+if hasattr(np, "cumulative_sum"):  # since NumPy 2.1
+    implements(np.cumulative_sum)(with_initial(op.cumsum, 0))
+    implements(np.cumulative_prod)(with_initial(op.cumprod, 1))
 
 # ----------------------------------------------------------------------------------------- extremes
 
 
-def extreme(name: str, ufunc: np.ufunc, primitive: Callable, pair: Callable) -> Callable:
+def extreme(ufunc: np.ufunc, primitive: Callable, pair: Callable) -> Callable:
     """`np.max` or `np.min`."""
 
     def call(a: Any, axis: Any = None, out: Any = None, keepdims: Any = NoValue,
@@ -147,7 +146,7 @@ def extreme(name: str, ufunc: np.ufunc, primitive: Callable, pair: Callable) -> 
                 f"reduction operation '{ufunc.__name__}' does not have an identity, so to use a "
                 "where mask one has to specify 'initial'"
             )
-        a = prepared(name, a, None, out, where, initial)
+        a = prepared(a, None, where, initial)
         shape = type_of(a).shape
         axes = all_axes(axis, len(shape))
         if initial is not NoValue and count_over(shape, axes) == 0:
@@ -159,21 +158,20 @@ def extreme(name: str, ufunc: np.ufunc, primitive: Callable, pair: Callable) -> 
     return call
 
 
-largest = implements(np.max, np.amax)(extreme("np.max", np.maximum, op.max, op.maximum))
-smallest = implements(np.min, np.amin)(extreme("np.min", np.minimum, op.min, op.minimum))
+largest = implements(np.max, np.amax)(extreme(np.maximum, op.max, op.maximum))
+smallest = implements(np.min, np.amin)(extreme(np.minimum, op.min, op.minimum))
 
 
 @implements(np.ptp)
 def ptp(a: Any, axis: Any = None, out: Any = None, keepdims: Any = NoValue) -> Any:
-    a = prepared("np.ptp", a, None, out, True, 0)
+    a = prepared(a, None)
     return reduced(op.max, a, axis, keepdims) - reduced(op.min, a, axis, keepdims)
 
 
-def place(name: str, primitive: Callable) -> Callable:
+def place(primitive: Callable) -> Callable:
     """`np.argmax` or `np.argmin`."""
 
     def call(a: Any, axis: Any = None, out: Any = None, *, keepdims: Any = NoValue) -> Any:
-        refuse_options(name, out=(out, None))
         a = array_like(a)
         shape = type_of(a).shape
         if axis is None:
@@ -185,20 +183,20 @@ def place(name: str, primitive: Callable) -> Callable:
     return call
 
 
-argmax = implements(np.argmax)(place("np.argmax", op.argmax))
-argmin = implements(np.argmin)(place("np.argmin", op.argmin))
+argmax = implements(np.argmax)(place(op.argmax))
+argmin = implements(np.argmin)(place(op.argmin))
 
 
 @implements(np.any)
 def any(a: Any, axis: Any = None, out: Any = None, keepdims: Any = NoValue, *,
         where: Any = NoValue) -> Any:  # fmt: skip
-    return reduced(op.any, prepared("np.any", a, None, out, where, False), axis, keepdims)
+    return reduced(op.any, prepared(a, None, where, False), axis, keepdims)
 
 
 @implements(np.all)
 def all(a: Any, axis: Any = None, out: Any = None, keepdims: Any = NoValue, *,
         where: Any = NoValue) -> Any:  # fmt: skip
-    return reduced(op.all, prepared("np.all", a, None, out, where, True), axis, keepdims)
+    return reduced(op.all, prepared(a, None, where, True), axis, keepdims)
 
 
 @implements(np.count_nonzero)
@@ -225,7 +223,6 @@ def half_as_single(a: Any, dtype: Any) -> tuple[Any, Any]:
 @implements(np.mean)
 def mean(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = NoValue, *,
          where: Any = NoValue) -> Any:  # fmt: skip
-    refuse_options("np.mean", out=(out, None))
     a, half = half_as_single(array_like(a), dtype)
     shape = type_of(a).shape
     axes = all_axes(axis, len(shape))
@@ -260,7 +257,6 @@ def squares(x: Any) -> Any:
 def var(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: Any = 0,
         keepdims: Any = NoValue, *, where: Any = NoValue, mean: Any = NoValue,
         correction: Any = NoValue) -> Any:  # fmt: skip
-    refuse_options("np.var", out=(out, None))
     if correction is not NoValue:
         if ddof != 0:
             raise ValueError("ddof and correction can't be provided simultaneously.")
@@ -278,6 +274,8 @@ def var(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: Any 
         with np.errstate(divide="ignore", invalid="ignore"):
             mean = kept(op.div(total, count), shape, axes, True)
     apart = squares(a - array_like(mean))
+    if dtype is not None:
+        apart = astype(apart, real_dtype(np.dtype(dtype)))
     if restricted:
         apart = op.select(mask, apart, 0)
     total = op.sum(apart, axes=axes)
@@ -298,7 +296,6 @@ def var(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: Any 
 def std(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: Any = 0,
         keepdims: Any = NoValue, *, where: Any = NoValue, mean: Any = NoValue,
         correction: Any = NoValue) -> Any:  # fmt: skip
-    refuse_options("np.std", out=(out, None))
     return op.safe_sqrt(var(a, axis, dtype, None, ddof, keepdims, where=where, mean=mean,
                             correction=correction))  # fmt: skip
 
@@ -337,12 +334,11 @@ def nancumprod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> 
     return cumprod(without_nan(a, 1)[0], axis, dtype, out)
 
 
-def nan_extreme(name: str, ordinary: Callable, worst: float) -> Callable:
+def nan_extreme(ordinary: Callable, worst: float) -> Callable:
     """`np.nanmax`, `np.nanmin`: NaN where there is nothing but NaN, with NumPy's warning."""
 
     def call(a: Any, axis: Any = None, out: Any = None, keepdims: Any = NoValue,
              initial: Any = NoValue, where: Any = NoValue) -> Any:  # fmt: skip
-        refuse_options(name, out=(out, None))
         dtype = type_of(array_like(a)).dtype
         fill: Any = complex(worst, worst) if dtype.kind == "c" else worst
         a, mask = without_nan(a, fill)
@@ -370,11 +366,11 @@ def known_value(x: Any) -> Any:
     return x
 
 
-nanmax = implements(np.nanmax)(nan_extreme("np.nanmax", largest, -np.inf))
-nanmin = implements(np.nanmin)(nan_extreme("np.nanmin", smallest, np.inf))
+nanmax = implements(np.nanmax)(nan_extreme(largest, -np.inf))
+nanmin = implements(np.nanmin)(nan_extreme(smallest, np.inf))
 
 
-def nan_place(name: str, ordinary: Callable, worst: float) -> Callable:
+def nan_place(ordinary: Callable, worst: float) -> Callable:
     """`np.nanargmax`, `np.nanargmin`; the check for slices of NaNs needs known values."""
 
     def call(a: Any, axis: Any = None, out: Any = None, *, keepdims: Any = NoValue) -> Any:
@@ -390,8 +386,8 @@ def nan_place(name: str, ordinary: Callable, worst: float) -> Callable:
     return call
 
 
-implements(np.nanargmax)(nan_place("np.nanargmax", argmax, -np.inf))
-implements(np.nanargmin)(nan_place("np.nanargmin", argmin, np.inf))
+implements(np.nanargmax)(nan_place(argmax, -np.inf))
+implements(np.nanargmin)(nan_place(argmin, np.inf))
 
 
 @implements(np.nanmean)
@@ -438,130 +434,3 @@ def nanstd(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: A
            correction: Any = NoValue) -> Any:  # fmt: skip
     return op.safe_sqrt(nanvar(a, axis, dtype, out, ddof, keepdims, where=where, mean=mean,
                                correction=correction))  # fmt: skip
-
-
-# ---------------------------------------------------------------------------------- ufuncs' methods
-
-
-def reduce_method(ordinary: Callable, takes_dtype: bool) -> Callable:
-    """`ufunc.reduce`: one axis, the first, unless told otherwise."""
-
-    def call(array: Any, axis: Any = 0, dtype: Any = None, out: Any = None, keepdims: Any = False,
-             initial: Any = NoValue, where: Any = NoValue) -> Any:  # fmt: skip
-        if axis == 0 and not type_of(array_like(array)).shape:
-            axis = None
-        if takes_dtype:
-            return ordinary(array, axis, dtype, out, keepdims, initial, where)
-        array = array if dtype is None else astype(array_like(array), dtype)
-        return ordinary(array, axis, out, keepdims, initial, where)
-
-    return call
-
-
-def logical_method(ordinary: Callable) -> Callable:
-    def call(array: Any, axis: Any = 0, dtype: Any = None, out: Any = None, keepdims: Any = False,
-             initial: Any = NoValue, where: Any = NoValue) -> Any:  # fmt: skip
-        refuse_options("a logical ufunc's reduce", initial=(initial, NoValue))
-        return ordinary(array, axis, out, keepdims, where=where)
-
-    return call
-
-
-def logarithm_method(name: str, primitive: Callable, pair: np.ufunc) -> Callable:
-    def call(array: Any, axis: Any = 0, dtype: Any = None, out: Any = None, keepdims: Any = False,
-             initial: Any = NoValue, where: Any = NoValue) -> Any:  # fmt: skip
-        a = prepared(f"{name}.reduce", as_inexact(array), dtype, out, where, -np.inf)
-        return begun(reduced(primitive, a, axis, keepdims), initial, ufuncs[pair])
-
-    return call
-
-
-def fill_method(ordinary: Callable, pair: np.ufunc) -> Callable:
-    """`fmax.reduce`, `fmin.reduce`: NaN only where there is nothing else, without a warning."""
-
-    def call(array: Any, axis: Any = 0, dtype: Any = None, out: Any = None, keepdims: Any = False,
-             initial: Any = NoValue, where: Any = NoValue) -> Any:  # fmt: skip
-        refuse_options(
-            f"np.{pair.__name__}.reduce", initial=(initial, NoValue), where=(where, NoValue)
-        )
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)
-            return ordinary(array, axis, out, keepdims)
-
-    return call
-
-
-def accumulate_method(name: str, primitive: Callable) -> Callable:
-    """`ufunc.accumulate`."""
-
-    def call(array: Any, axis: Any = 0, dtype: Any = None, out: Any = None) -> Any:
-        a = prepared(f"{name}.accumulate", array, dtype, out, True, 0)
-        return primitive(a, axis=one_axis(axis, type_of(a).ndim))
-
-    return call
-
-
-def outer_method(ufunc: np.ufunc) -> Callable:
-    """`ufunc.outer`: every element of the first with every element of the second."""
-
-    def call(a: Any, b: Any) -> Any:
-        a, b = array_like(a), array_like(b)
-        s, t = type_of(a).shape, type_of(b).shape
-        return ufuncs[ufunc](op.reshape(a, shape=(*s, *(1,) * len(t))) if t else a, b)
-
-    return call
-
-
-def reduceat_method(ufunc: np.ufunc) -> Callable:
-    """`ufunc.reduceat`: a reduction for each range between neighbouring places."""
-
-    def call(array: Any, indices: Any, axis: Any = 0, dtype: Any = None, out: Any = None) -> Any:
-        a = prepared(f"np.{ufunc.__name__}.reduceat", array, dtype, out, True, 0)
-        shape = type_of(a).shape
-        k = one_axis(axis, len(shape))
-        places = [int(i) for i in indices]
-        parts = []
-        for i, start in enumerate(places):
-            if not 0 <= start < shape[k]:
-                where = f"{ufunc.__name__}.reduceat [0, {shape[k]})"
-                raise IndexError(f"index {start} out-of-bounds in {where}")
-            stop = places[i + 1] if i + 1 < len(places) else shape[k]
-            section = op.slice(
-                a,
-                starts=tuple(start if j == k else 0 for j in range(len(shape))),
-                stops=tuple(max(stop, start + 1) if j == k else n for j, n in enumerate(shape)),
-                steps=(1,) * len(shape),
-            )
-            parts.append(methods[ufunc, "reduce"](section, k, keepdims=True))
-        return op.concatenate(*parts, axis=k)
-
-    return call
-
-
-REDUCE = {
-    np.add: reduce_method(sum, True),
-    np.multiply: reduce_method(prod, True),
-    np.maximum: reduce_method(largest, False),
-    np.minimum: reduce_method(smallest, False),
-    np.fmax: fill_method(nanmax, np.fmax),
-    np.fmin: fill_method(nanmin, np.fmin),
-    np.logical_and: logical_method(all),
-    np.logical_or: logical_method(any),
-    np.logaddexp: logarithm_method("np.logaddexp", op.logaddexp_reduce, np.logaddexp),
-    np.logaddexp2: logarithm_method("np.logaddexp2", op.logaddexp2_reduce, np.logaddexp2),
-}
-ACCUMULATE = {
-    np.add: accumulate_method("np.add", op.cumsum),
-    np.multiply: accumulate_method("np.multiply", op.cumprod),
-    np.maximum: accumulate_method("np.maximum", op.cummax),
-    np.minimum: accumulate_method("np.minimum", op.cummin),
-}
-ufunc: Any
-for ufunc, implementation in REDUCE.items():
-    methods[ufunc, "reduce"] = implementation
-    methods[ufunc, "reduceat"] = reduceat_method(ufunc)
-for ufunc, implementation in ACCUMULATE.items():
-    methods[ufunc, "accumulate"] = implementation
-for ufunc in list(ufuncs):
-    if ufunc.nin == 2 and ufunc.nout == 1 and ufunc.signature is None:
-        methods[ufunc, "outer"] = outer_method(ufunc)

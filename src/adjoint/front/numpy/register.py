@@ -7,13 +7,14 @@ the implementation where a traced value is among the arguments.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
 import numpy as np
 
-from ...base.dtypes import WEAK
+from ...base.dtypes import WEAK, type_of
 from ...base.errors import TracingError, message
 from ...graph import op
 from ...graph.op import Traced
@@ -34,18 +35,86 @@ def implements(
 
     def register(implementation: Callable) -> Callable:
         for function in numpy_functions:
-            functions[function] = implementation
             if function.__name__ in MAKE_ARRAYS:
                 functions[function] = maker(function, implementation)
-            elif function.__name__ not in GIVE_VIEWS:
-                functions[function] = unshared(implementation)
-            module = getattr(function, "__module__", None) or "numpy"
-            place = module.removeprefix("numpy").removeprefix(".")
-            known = f"{place}.{function.__name__}" if place else function.__name__
+            else:
+                functions[function] = completed(function, implementation)
+            known = name_of(function).removeprefix("np.")
             names.setdefault(name or known, public(function, implementation))
         return implementation
 
     return register
+
+
+def name_of(function: Callable) -> str:
+    """How the user writes a function of NumPy: `np.linalg.norm`."""
+    module = getattr(function, "__module__", None) or "numpy"
+    return f"np.{module}.{function.__name__}".replace("np.numpy", "np", 1)
+
+
+def completed(function: Callable, implementation: Callable) -> Callable:
+    """An implementation with what all have in common: results that nobody else writes into, where
+    NumPy's are none of the argument's memory, and `out=`."""
+    if function.__name__ == "clip":  # a ufunc with its options
+        return implementation
+    own = implementation if function.__name__ in GIVE_VIEWS else unshared(implementation)
+    place = place_of_out(function, implementation)
+    if place is None:
+        return own
+    places = list(inspect.signature(implementation).parameters)
+    takes_dtype = function.__name__ in ADD_IN_OUT and "dtype" in places
+
+    @wraps(own)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        out = kwargs.get("out")
+        if len(args) > place:
+            out = args[place]
+            rest = args[place + 1 :]
+            args = (*args[:place], None, *rest) if rest else args[:place]
+        if out is None:
+            return own(*args, **kwargs)
+        kwargs.pop("out", None)
+        (target,) = out if type(out) is tuple else (out,)
+        if takes_dtype and len(args) <= places.index("dtype") and kwargs.get("dtype") is None:
+            kwargs["dtype"] = type_of(target).dtype  # NumPy adds in the dtype of the result
+        found = own(*args, **kwargs)
+        if function.__name__ not in SPREAD_OUT:
+            same_shape(found, target, name_of(function))
+        return functions["into"](target, found, name_of(function))
+
+    return call
+
+
+def place_of_out(function: Callable, implementation: Callable) -> int | None:
+    """The place among the arguments at which `out` may come without its name (out of reach where
+    it may not); None for a function without it."""
+    if isinstance(function, np.ufunc):
+        return function.nin
+    known = inspect.signature(implementation).parameters
+    if "out" not in known:
+        return None
+    named_only = known["out"].kind is inspect.Parameter.KEYWORD_ONLY
+    return len(known) if named_only else list(known).index("out")
+
+
+def same_shape(result: Any, out: Any, name: str) -> None:
+    """Raise where `out=` has not the shape of the result."""
+    shape, given = type_of(result).shape, type_of(out).shape
+    if shape != given:
+        raise ValueError(
+            message(
+                f"{name} got out= of the shape {given}, and the result has the shape {shape}",
+                expected="an array of the result's shape",
+                operation=name,
+            )
+        )
+
+
+functions["same shape"] = same_shape
+
+# Functions that add or multiply in the dtype of `out=`, and those whose result is repeated in it.
+ADD_IN_OUT = set("sum prod cumsum cumprod nansum nanprod nancumsum nancumprod".split())
+SPREAD_OUT = set("around fix isneginf isposinf round".split())
 
 
 def unshared(implementation: Callable) -> Callable:
@@ -101,12 +170,16 @@ def public(function: Callable, implementation: Callable) -> Callable:
         return maker(function, implementation)
     takes_functions = function.__name__ in TAKE_FUNCTIONS
     gives_views = function.__name__ in GIVE_VIEWS
-    own = implementation if gives_views else unshared(implementation)
+    own = completed(function, implementation)
+    found_place = place_of_out(function, implementation)
+    place = 64 if found_place is None else found_place
 
     @wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
         if any_traced(args, kwargs) or (takes_functions and is_tracing()):
-            if not gives_views and not takes_functions and all_outside((args, kwargs)):
+            is_plain = not gives_views and not takes_functions and kwargs.get("out") is None
+            is_plain = is_plain and len(args) <= place
+            if is_plain and all_outside((args, kwargs)):
                 if context.program is None:
                     return on_arrays(function, args, kwargs)
                 try:
@@ -119,8 +192,9 @@ def public(function: Callable, implementation: Callable) -> Callable:
                 )
             return own(*args, **kwargs)
         found = function(*args, **kwargs)
-        if is_new(found) and is_tracing() and not any(found is x for x in args):
-            return local(found)
+        if is_new(found) and is_tracing():
+            is_given = any(found is x for x in (*args, *kwargs.values()))
+            return found if is_given else local(found)
         return found
 
     return call
@@ -218,10 +292,16 @@ def refuse_options(operation: str, **options: Any) -> None:
                 message(
                     f"{operation} got {option}=, which is not supported for traced values",
                     expected=f"{operation} without {option}=",
-                    instead=f"leave {option}= out" if option != "out" else "use the returned array",
+                    instead=f"leave {option}= out",
                     operation=operation,
                 )
             )
+
+
+def refuse_device(device: Any) -> None:
+    """Raise NumPy's error for a device that it does not know."""
+    if device not in (None, "cpu"):
+        raise ValueError(f'Device not understood. Only "cpu" is allowed, but received: {device}')
 
 
 def axis_error(axis: int, ndim: int) -> np.exceptions.AxisError:

@@ -17,10 +17,11 @@ from ...base.dtypes import type_of
 from ...base.errors import TracingError, message
 from ...graph import op
 from ...ops.index import take_along
-from ..operands import functions
-from ..trace import RecordingTensor
+from ..context import context
+from ..operands import functions, has_traced
+from ..trace import RecordingTensor, all_outside, as_arrays
 from .elementwise import astype, is_known, known, places_of, still
-from .register import array_like, implements, one_axis, refuse_options
+from .register import array_like, implements, one_axis
 
 # ------------------------------------------------------------------------------------------ sorting
 
@@ -34,17 +35,20 @@ def lined(a: Any, axis: Any) -> tuple[Any, int]:
     return a, one_axis(axis, t.ndim)
 
 
-def sort_kind(kind: Any, stable: Any, order: Any, name: str) -> str:
+def sort_kind(kind: Any, stable: Any, order: Any) -> str:
     """The algorithm, which decides how equal elements are ordered."""
-    refuse_options(name, order=(order, None))
+    np.sort(NOTHING, kind=kind, order=order, stable=stable)  # NumPy's own checks
     if stable:
         return "stable"
     return {None: "quicksort", "mergesort": "stable"}.get(kind, kind)
 
 
+NOTHING = np.zeros(0)
+
+
 @implements(np.sort)
 def sort(a: Any, axis: Any = -1, kind: Any = None, order: Any = None, *, stable: Any = None) -> Any:
-    refuse_options("np.sort", order=(order, None))
+    sort_kind(kind, stable, order)
     a, k = lined(a, axis)
     return op.sort(a, axis=k)
 
@@ -53,7 +57,7 @@ def sort(a: Any, axis: Any = -1, kind: Any = None, order: Any = None, *, stable:
 def argsort(
     a: Any, axis: Any = -1, kind: Any = None, order: Any = None, *, stable: Any = None
 ) -> Any:
-    chosen = sort_kind(kind, stable, order, "np.argsort")
+    chosen = sort_kind(kind, stable, order)
     a, k = lined(a, axis)
     return op.argsort(a, axis=k, kind=chosen)
 
@@ -87,7 +91,7 @@ def ranks(kth: Any, extent: int) -> tuple[int, ...]:
 def argpartition(
     a: Any, kth: Any, axis: Any = -1, kind: Any = "introselect", order: Any = None
 ) -> Any:
-    refuse_options("np.argpartition", order=(order, None))
+    np.argpartition(np.zeros(1), 0, kind=kind, order=order)  # NumPy's own checks
     a, k = lined(a, axis)
     return op.argpartition(a, axis=k, kth=ranks(kth, type_of(a).shape[k]))
 
@@ -151,7 +155,6 @@ def extract(condition: Any, arr: Any) -> Any:
 
 @implements(np.compress)
 def compress(condition: Any, a: Any, axis: Any = None, out: Any = None) -> Any:
-    refuse_options("np.compress", out=(out, None))
     mask = places_of(array_like(condition), "np.compress")
     if mask.ndim != 1:
         raise ValueError("condition must be a 1-d array")
@@ -191,6 +194,8 @@ def unique(ar: Any, return_index: bool = False, return_inverse: bool = False,
             known(ar, "np.unique"), True, True, True, axis, equal_nan=equal_nan
         )
         found = [take_rows(a, first, k)]
+    if axis is None:
+        inverse = op.reshape(inverse, shape=type_of(ar).shape)
     chosen = ((return_index, first), (return_inverse, inverse), (return_counts, counts))
     found += [extra for wanted, extra in chosen if wanted]
     return found[0] if len(found) == 1 else tuple(found)
@@ -303,6 +308,14 @@ def isin(element: Any, test_elements: Any, assume_unique: bool = False, invert: 
     return op.logical_not(found) if invert else found
 
 
+if hasattr(np, "in1d"):  # until NumPy 2.4
+
+    @implements(np.in1d)
+    def in1d(ar1: Any, ar2: Any, assume_unique: bool = False, invert: bool = False, *,
+             kind: Any = None) -> Any:  # fmt: skip
+        return isin(lined(ar1, None)[0], ar2, assume_unique, invert, kind=kind)
+
+
 # ----------------------------------------------------------------------------------------- counting
 
 
@@ -318,7 +331,32 @@ def bincount(x: Any, /, weights: Any = None, minlength: int = 0) -> Any:
     return op.scatter_add(astype(weights, float), places, shape=counts.shape)
 
 
-def refuse_counting(function: Callable) -> None:
+@implements(np.histogram)
+def histogram(
+    a: Any, bins: Any = 10, range: Any = None, density: Any = None, weights: Any = None
+) -> Any:
+    """Sums of traced weights over bins of plain values."""
+    if has_traced(a, bins, range) and (context.program or not all_outside((a, bins, range))):
+        refuse_counting(np.histogram)(a)
+    bins, range = as_arrays(bins), as_arrays(range)
+    plain, weights = np.asarray(as_arrays(a)).reshape(-1), array_like(weights)
+    t = type_of(weights)
+    if t.shape != np.shape(a):
+        raise ValueError("weights should have the same shape as a.")
+    edges = np.histogram_bin_edges(plain, bins, range)
+    count = len(edges) - 1
+    places = np.searchsorted(edges, plain, "right") - 1
+    places[plain == edges[-1]] = count - 1
+    inside = np.flatnonzero((places >= 0) & (places < count))
+    wide = astype(weights, np.result_type(t.dtype, float))  # NumPy adds them like that
+    parts = op.gather(op.reshape(wide, shape=(t.size,)), inside)
+    found = astype(op.scatter_add(parts, places[inside], shape=(count,)), t.dtype)
+    if density:
+        found = op.div(op.div(found, np.diff(edges)), op.sum(found, axes=(0,)))
+    return found, edges
+
+
+def refuse_counting(function: Callable) -> Callable:
     """Histograms of traced values: their counts are piecewise constant."""
 
     def refuse(*args: Any, **kwargs: Any) -> Any:
@@ -334,8 +372,8 @@ def refuse_counting(function: Callable) -> None:
             )
         )
 
-    implements(function)(refuse)
+    return refuse
 
 
-for counting in (np.histogram, np.histogram2d, np.histogramdd, np.histogram_bin_edges):
-    refuse_counting(counting)
+for counting in (np.histogram2d, np.histogramdd, np.histogram_bin_edges):
+    implements(counting)(refuse_counting(counting))

@@ -88,7 +88,6 @@ def nan_checked(found: Any, last: Any) -> Any:
 @implements(np.median)
 def median(a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False,
            keepdims: Any = False) -> Any:  # fmt: skip
-    refuse_options("np.median", out=(out, None))
     rows, shape, axes = rows_of(array_like(a), axis)
     lines, extent = type_of(rows).shape
     if not extent:
@@ -105,7 +104,6 @@ def median(a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = Fa
 @implements(np.nanmedian)
 def nanmedian(a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False,
               keepdims: Any = NoValue) -> Any:  # fmt: skip
-    refuse_options("np.nanmedian", out=(out, None))
     a = array_like(a)
     if not is_inexact(type_of(a).dtype) or not type_of(a).size:
         return median(a, axis, None, False, keepdims)
@@ -243,7 +241,7 @@ def quantile_function(name: str, scale: float, text: str, skip_nan: bool) -> Cal
     def call(a: Any, q: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False,
              method: str = "linear", keepdims: Any = False, *,
              weights: Any = None) -> Any:  # fmt: skip
-        refuse_options(name, out=(out, None), weights=(weights, None))
+        refuse_options(name, weights=(weights, None))
         q, weak = level(q, scale, text)
         return quantiles(a, q, weak, axis, method, keepdims, skip_nan)
 
@@ -351,7 +349,7 @@ def cov(m: Any, y: Any = None, rowvar: bool = True, bias: bool = False, ddof: An
     if is_known(factor) and np.asarray(known_value(factor)) <= 0:
         warnings.warn("Degrees of freedom <= 0 for slice", RuntimeWarning, stacklevel=3)
         factor = 0.0
-    x = x - op.reshape(middle, shape=(count, 1))
+    x = astype(x - op.reshape(middle, shape=(count, 1)), type_of(x).dtype)
     other = x if w is None else x * w
     other = op.conj(other) if type_of(x).dtype.kind == "c" else other
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -15,9 +15,10 @@ from ...base.dtypes import type_of
 from ...base.errors import TracingError, message
 from ...graph import op
 from ...graph.op import Traced
+from ..context import context
 from ..operands import functions
-from ..trace import RecordingTensor
-from ..writing import fitted, update, write
+from ..trace import RecordingTensor, all_outside, as_arrays
+from ..writing import duplicate, fitted, own, update, write
 from .elementwise import known
 from .register import array_like, implements
 
@@ -81,7 +82,8 @@ def copyto(dst: Any, src: Any, casting: Any = "same_kind", where: Any = True) ->
             f"{casting!r}"
         )
     v = fitted(src, a.shape, a.dtype)
-    write(a, v if where is True else op.select(op.broadcast_to(where, shape=a.shape), v, a))
+    whole = where is True
+    write(a, own(v, src) if whole else op.select(op.broadcast_to(where, shape=a.shape), v, a))
 
 
 @implements(np.put)
@@ -141,9 +143,11 @@ def sort(self: Any, axis: int = -1, kind: Any = None, order: Any = None, **more:
     write(self, functions[np.sort](self, axis=axis, kind=kind, order=order, **more))
 
 
-def partition(self: Any, kth: Any, axis: int = -1, kind: str = "introselect") -> None:
+def partition(
+    self: Any, kth: Any, axis: int = -1, kind: str = "introselect", order: Any = None
+) -> None:
     """As `ndarray.partition`."""
-    write(self, functions[np.partition](self, kth, axis=axis, kind=kind))
+    write(self, functions[np.partition](self, kth, axis=axis, kind=kind, order=order))
 
 
 functions["method fill"] = fill
@@ -162,13 +166,38 @@ def into(out: Any, result: Any, operation: str, where: Any = True) -> Any:
             return into(out[0], result, operation, where)
         given = zip(out, result, strict=True)
         return tuple([r if o is None else into(o, r, operation, where) for o, r in given])
+    if not isinstance(out, Traced) and all_outside((result, where)):
+        np.copyto(out, as_arrays(result), "same_kind", as_arrays(where))  # nothing is lost
+        return out
+    if where is True and is_counter(out) and type_of(result).dtype.kind in "biu":
+        np.copyto(out, np.asarray(result), "same_kind")  # a guard: the same in all calls
+        return out
     a = target(out, operation)
     if where is not True:
         result = op.select(where, result, a)
     return update(a, result, operation.removeprefix("np."))
 
 
+def is_counter(array: Any) -> bool:
+    """Whether it is a plain array of integers or truth values, or a view of one, that a function
+    under `jit` made itself: nobody else would miss what is written into it."""
+    while type(array) is np.ndarray and context.program is not None:
+        made = context.program.counts.get(id(array))
+        if made is not None and made() is array:
+            return True
+        array = array.base
+    return False
+
+
+def in_order(x: Any, order: str) -> Any:
+    """Results laid out in memory as `order=` says."""
+    if isinstance(x, tuple):
+        return tuple([in_order(y, order) for y in x])
+    return duplicate(x, order) if isinstance(x, Traced) else np.array(x, order=order)  # type: ignore
+
+
 functions["into"] = into
+functions["in order"] = in_order
 
 
 def ufunc_at(ufunc: np.ufunc, a: Any, indices: Any, *operands: Any) -> None:
