@@ -80,3 +80,20 @@ def test_a_dictionary_that_the_function_changes():
 
     check(f, 0.3, 1.1, jit=False, interrupted=False)
     assert table == {"f": math.sin, "g": math.cos}
+
+
+def test_a_large_table():
+    """Of a registry the functions are found anew when it changes."""
+    table = {f"double{k}": (lambda x, k=k: 2.0 * x + k) for k in range(100)}
+    table["sine"] = math.sin
+
+    def f(x: float) -> float:
+        return table["sine"](x) * table["double7"](x)
+
+    check(f, 0.3, 1.1)
+    table["sine"] = math.cos
+    check(f, 0.3, 1.1)
+    table["double7"], table["sine"] = math.exp, np.tanh
+    check(f, 0.3, 1.1)
+    listed = [math.sin, *[lambda x: x] * 200]
+    check(lambda x: listed[0](x) * listed[150](x), 0.3, 1.1)

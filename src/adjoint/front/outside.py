@@ -39,6 +39,9 @@ from .trace import RecordingTensor, plain_value
 # How far is looked: functions inside functions, a step each; objects and containers, more of them.
 REACH = 128
 INSIDE = 16
+LARGE = 64  # items of a container from which their insides are not looked into
+REGISTRIES: dict[int, tuple[Any, tuple[int, ...], list[tuple[Any, Any]]]] = {}
+MOST_REGISTRIES = 64
 OBJECTS = 1000  # objects that are looked into
 
 
@@ -283,11 +286,31 @@ class Outside:
         if len(x) > MOST:
             return False
         places = list(enumerate(x)) if type(x) is list else list(x.items())
+        if len(places) > LARGE:
+            return self.registry(x, places)
         return True in [
             self.item(x, key, value, depth)
             for key, value in places
             if type(value) not in INERT and type(value) not in ARRAYS
         ]
+
+    def registry(self, x: Any, places: list[tuple[Any, Any]]) -> bool:
+        """The same for a large one: its functions, not what is inside them; which ones these are is
+        remembered as long as it holds the same objects."""
+        parts = x if type(x) is list else [part for place in places for part in place]
+        held = tuple(map(id, parts))
+        known = REGISTRIES.get(id(x))
+        if known is None or known[0] is not x or known[1] != held:
+            found = [
+                (key, value)
+                for key, value in places
+                if type(value) not in INERT and type(value) not in ARRAYS
+                and self.counterparts.find(value) is not MISSING
+            ]  # fmt: skip
+            while len(REGISTRIES) >= MOST_REGISTRIES:
+                REGISTRIES.pop(next(iter(REGISTRIES)), None)
+            known = REGISTRIES[id(x)] = x, held, found
+        return True in [self.item(x, key, value, 0) for key, value in known[2]]
 
     def object(self, x: Any, depth: int = REACH) -> bool:
         """Exchange the arrays and functions among the attributes of the user's object, and of
