@@ -7,8 +7,8 @@ steps keeps about 2 sqrt(n) states in place of n, for one more run forward; bloc
 (l + 1) n^(1/(l + 1)) for l more.
 
 Source: Griewank and Walther, *Evaluating Derivatives* (2008), chapter 12 (multilevel
-checkpointing).  Binomial schedules (Algorithm 799, 2000) run a step again as often, with at most
-half of the states for one level; blocks of one size are loops of machine code, whose memory is
+checkpointing).  Binomial schedules (Algorithm 799, 2000) run a step again as often, with 0.7 of
+the states for one level; blocks of one size are loops of machine code, whose memory is
 known before they run.
 """
 
