@@ -39,20 +39,12 @@ def checkpoint_types(*inputs: Any, function: Function, results: int) -> tuple[Ty
     return tuple(type_of(n) for n in function.outputs)
 
 
-def same(x: Any, after: Any = None) -> Any:
+def same(x: Any, *others: Any, **parameters: Any) -> Any:
     """The value itself."""
     return x
 
 
-def same_type(x: Any, after: Any = None) -> Type:
-    return type_of(x)
-
-
-def same_named(x: Any, name: str) -> Any:
-    return x
-
-
-def same_named_type(x: Any, name: str) -> Type:
+def same_type(x: Any, *others: Any, **parameters: Any) -> Type:
     return type_of(x)
 
 
@@ -130,13 +122,13 @@ recompute = Primitive(
 named = Primitive(
     name="named",
     kind="control",
-    evaluate=same_named,
-    infer=same_named_type,
+    evaluate=same,
+    infer=same_type,
     derivative=Structural("of the operand", reads_inputs=False),
     batch=handled_by_the_walk,
     code=Body("named"),
     cases=no_cases,
-    reference=same_named,
+    reference=same,
     documentation="The operand, under a name by which `checkpoint` may keep it.",
 )
 

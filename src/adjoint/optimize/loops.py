@@ -14,7 +14,7 @@ from typing import Any
 from ..base.dtypes import type_of
 from ..graph import op
 from ..graph.function import Function, close
-from ..graph.node import Node, build, input_node
+from ..graph.node import Node, ancestors, build, input_node
 from ..graph.rewrite import over
 from .inline import inline_calls
 from .simplify import simplify
@@ -78,7 +78,7 @@ class Scan:
         while True:
             roots = [x for x, flag in zip(self.after, carry, strict=True) if flag]
             roots += [x for x, flag in zip(self.made, rows, strict=True) if flag]
-            seen = reached(roots)
+            seen = set(ancestors(roots))
             found = [a or x in seen for a, x in zip(carry, self.state, strict=True)]
             if found == carry:
                 break
@@ -130,17 +130,6 @@ class Scan:
             else:
                 found.append(None if k is None else output(k if kind == "carry" else first + k))
         return found
-
-
-def reached(roots: Sequence[Node]) -> set[Node]:
-    """All nodes that some depend on, and these."""
-    seen, stack = set(roots), list(roots)
-    while stack:
-        for x in stack.pop().inputs:
-            if x not in seen:
-                seen.add(x)
-                stack.append(x)
-    return seen
 
 
 def key_of(node: Node, inputs: Sequence[Any]) -> Any:

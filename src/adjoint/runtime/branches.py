@@ -7,30 +7,27 @@ linked with others, like a native segment; None where a body has no machine code
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from ..base.dtypes import type_of
 from ..codegen.drive import SWITCH_ENTRIES, switch_text
 from ..codegen.targets import Target
-from ..graph.node import Node
+from ..graph.cost import size_in_bytes
 from ..optimize.segments import Step
-from .linked import CALLER, INSIDE, ITSELF
+from .linked import CALLER, INSIDE, ITSELF, Piece
 from .loops import machine_code
-from .native import ALIGNMENT, LOOPS, Code, Native, library, native_dtype
-from .pieces import Layout, bytes_of
+from .native import ALIGNMENT, LOOPS, Native, native_dtype
+from .pieces import Layout
 
 
-class SwitchPiece(Native):
+class SwitchPiece(Piece):
     """A `switch` as machine code."""
 
     def __init__(self, step: Step, target: Target, programs: Sequence[Native]) -> None:
         node = step.nodes[0]
-        self.step, self.target, self.pieces = step, target, tuple(programs)
-        self.blocks = {}
-        self.constants = ()
-        self.kept: list[Any] = []
+        super().__init__(step, target)
+        self.pieces = tuple(programs)
         places = {x: k for k, x in enumerate(step.inputs)}
         sources = [
             (CALLER, places[x]) if x in places else (ITSELF, self.constant(x)) for x in node.inputs
@@ -52,7 +49,7 @@ class SwitchPiece(Native):
                     found = CALLER, results[k]
                 else:
                     if k not in spare:
-                        spare[k] = room.take(bytes_of(type_of(x)))
+                        spare[k] = room.take(size_in_bytes(x))
                     found = INSIDE, spare[k]
                 layout.point(slots, len(body.inputs) + k, *found)
             if program.workspace:
@@ -64,22 +61,8 @@ class SwitchPiece(Native):
             "kind": sources[0][0], "number": sources[0][1],
             "count": len(programs), "branches": self.address(branches),
         }  # fmt: skip
-        count = len(step.inputs) + len(step.outputs)
-        self.workspace_slot, self.workspace = count, room.bytes
         self.work = max(x.work for x in programs)
-        self.slots = np.zeros(count + 2, np.int64)
-        self.slots[count + 1] = self.address([values[name] for name in SWITCH_ENTRIES])
-        self.code = Code(library(switch_text(target, count, count + 1)))
-
-    def constant(self, node: Node) -> int:
-        """The address of a constant."""
-        return self.address(np.ascontiguousarray(node.parameters["value"], node.dtype))
-
-    def address(self, values: Any) -> int:
-        """The address of an array, which is kept."""
-        array = values if isinstance(values, np.ndarray) else np.array([*values, 0], np.int64)
-        self.kept.append(array)
-        return int(array.ctypes.data)
+        self.finish(room.bytes, [values[name] for name in SWITCH_ENTRIES], switch_text)
 
 
 def switch_piece(step: Step, target: Target) -> SwitchPiece | None:

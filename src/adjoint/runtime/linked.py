@@ -8,7 +8,7 @@ that nobody reads any more is used again.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -70,7 +70,36 @@ def alias(step: Step, target: Target) -> Alias | None:
     return Alias(step) if is_one and step.inputs[:1] == node.inputs[:1] else None
 
 
-class Linked(Native):
+class Piece(Native):
+    """Machine code that is led by a table of integers, and the memory that these point to."""
+
+    def __init__(self, step: Step, target: Target) -> None:
+        self.step, self.target = step, target
+        self.blocks = {}
+        self.constants = ()
+        self.kept: list[np.ndarray] = []
+
+    def address(self, values: Any) -> int:
+        """The address of an array, or of integers as one, which is kept."""
+        array = values if isinstance(values, np.ndarray) else np.array([*values, 0], np.int64)
+        self.kept.append(array)
+        return int(array.ctypes.data)
+
+    def constant(self, node: Node) -> int:
+        """The address of a constant."""
+        return self.address(np.ascontiguousarray(node.parameters["value"], node.dtype))
+
+    def finish(self, workspace: int, table: Any, write: Callable[[Target, int, int], str]) -> None:
+        """The slots, with the workspace and the table behind the inputs and outputs, and the code,
+        whose text `write` gives."""
+        count = len(self.step.inputs) + len(self.step.outputs)
+        self.workspace_slot, self.workspace = count, workspace
+        self.slots = np.zeros(count + 2, np.int64)
+        self.slots[count + 1] = self.address(table)
+        self.code = Code(library(write(self.target, count, count + 1)))
+
+
+class Linked(Piece):
     """The segments of a function, run one after the other by machine code."""
 
     def __init__(self, function: Function, every: Sequence[Native], target: Target) -> None:
@@ -80,11 +109,8 @@ class Linked(Native):
                 x, (node,) = piece.step.inputs[0], piece.step.outputs
                 same[node] = same.get(x, x)
         pieces = [piece for piece in every if not isinstance(piece, Alias)]
-        self.step = Step((), function.inputs, function.outputs, None)
-        self.target, self.pieces = target, tuple(pieces)
-        self.blocks = {}
-        self.constants = ()
-        self.kept: list[np.ndarray] = []
+        super().__init__(Step((), function.inputs, function.outputs, None), target)
+        self.pieces = tuple(pieces)
         inputs = {node: k for k, node in reversed(list(enumerate(function.inputs)))}
         results: dict[Node, int] = {}
         for k, node in enumerate(function.outputs, len(function.inputs)):
@@ -115,23 +141,13 @@ class Linked(Native):
             template = piece.slots.copy()
             table += [
                 piece.code.address, len(template), self.address(template),
-                self.address(np.array(moves, np.int64)), len(moves) // 3, slots_at,
+                self.address(moves), len(moves) // 3, slots_at,
             ]  # fmt: skip
         copies = self.copies([same.get(x, x) for x in function.outputs], function, where, results)
-        table += [len(copies) // 4, self.address(np.array(copies, np.int64))]
+        table += [len(copies) // 4, self.address(copies)]
         assert len(table) == 3 + PIECE * len(pieces)
-        count = len(function.inputs) + len(function.outputs)
-        self.workspace_slot = count
-        self.workspace = room.bytes
         self.work = sum(piece.work for piece in pieces)
-        self.slots = np.zeros(count + 2, np.int64)
-        self.slots[count + 1] = self.address(np.array(table, np.int64))
-        self.code = Code(library(module_text(target, count, count + 1)))
-
-    def address(self, array: np.ndarray) -> int:
-        """The address of an array, which is kept."""
-        self.kept.append(array)
-        return int(array.ctypes.data)
+        self.finish(room.bytes, table, module_text)
 
     def copies(
         self, outputs: Sequence[Node], function: Function, where: dict[Node, Any],
@@ -143,8 +159,7 @@ class Linked(Native):
             if results.get(node) == k:
                 continue
             if node.primitive.name == "constant":
-                value = np.ascontiguousarray(node.parameters["value"], node.dtype)
-                source = ITSELF, self.address(value)
+                source = ITSELF, self.constant(node)
             else:
                 source = where[node]
             found += [k, *source, math.prod(node.shape) * node.dtype.itemsize]

@@ -8,7 +8,6 @@ user wants it to end.  Everything that changes lies in the workspace of a call.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,20 +16,15 @@ import numpy as np
 from ..base.dtypes import type_of
 from ..codegen.drive import ENTRIES, piece_text
 from ..codegen.targets import Target
+from ..graph.cost import size_in_bytes
 from ..graph.function import Function
-from ..graph.node import Node
 from ..optimize.segments import Step
-from .linked import CALLER, INSIDE, ITSELF, Room
+from .linked import CALLER, INSIDE, ITSELF, Piece, Room
 from .loops import machine_code, operations
-from .native import ALIGNMENT, LOOPS, Code, Native, library, native_dtype
+from .native import ALIGNMENT, LOOPS, Native, native_dtype
 from .updates import split, table
 
 LONGEST = 1e10  # additions, or thereabouts, of a loop that runs to its end without a question
-
-
-def bytes_of(node: Any) -> int:
-    """The bytes of a value."""
-    return math.prod(node.shape) * node.dtype.itemsize
 
 
 class Layout:
@@ -66,16 +60,14 @@ class Layout:
         return found
 
 
-class LoopPiece(Native):
+class LoopPiece(Piece):
     """A `scan` or a `while_loop` as machine code."""
 
     def __init__(self, step: Step, target: Target, programs: Sequence[Native]) -> None:
         node = step.nodes[0]
         p = node.parameters
-        self.step, self.target, self.pieces = step, target, tuple(programs)
-        self.blocks = {}
-        self.constants = ()
-        self.kept: list[Any] = []
+        super().__init__(step, target)
+        self.pieces = tuple(programs)
         is_scan = node.primitive.name == "scan"
         consts = p["consts"]
         carry = p["carry"] if is_scan else len(node.inputs) - consts
@@ -127,17 +119,17 @@ class LoopPiece(Native):
             moves.extend((slot, 2 * by))
 
         for k in range(consts + carry, len(node.inputs)):
-            row(1 + k, *sources[k], bytes_of(body.inputs[1 + k]))
+            row(1 + k, *sources[k], size_in_bytes(body.inputs[1 + k]))
         ends: list[list[int]] = [[], []]
         for k in range(carry):
             for to in results.get(k, ()):
                 for turn in range(2):
-                    ends[turn] += [to, states[turn][k], bytes_of(parts[k])]
+                    ends[turn] += [to, states[turn][k], size_in_bytes(parts[k])]
         inside: dict[int, int] = {}  # where the outputs are that updates read
         for n, x in enumerate(body.outputs[len(given) :], len(given)):
             slot, k = len(body.inputs) + n, n - len(given) + carry
             wanted = results.get(k, ()) if k < len(p["body"].outputs) else ()
-            size = bytes_of(type_of(x))
+            size = size_in_bytes(x)
             if wanted:
                 row(slot, CALLER, wanted[0], size)
                 continue
@@ -151,7 +143,7 @@ class LoopPiece(Native):
                     ends[turn] += [to, number, 8]
         begins: list[int] = []
         for k, x in enumerate(parts):
-            begins += [states[0][k], *sources[consts + k], bytes_of(x)]
+            begins += [states[0][k], *sources[consts + k], size_in_bytes(x)]
         cost = max(sum(x.work for x in programs), operations(body))
         steps = length if is_scan else max(int(LONGEST / cost), 1000)
         values = {
@@ -168,27 +160,13 @@ class LoopPiece(Native):
             "ends_even": self.address(ends[0]), "ends_odd": self.address(ends[1]),
             "updates": self.address(writes), "updates_count": len(updates),
         }  # fmt: skip
-        count = len(step.inputs) + len(step.outputs)
-        self.workspace_slot, self.workspace = count, room.bytes
         self.work = cost * (length if is_scan else 1000)
-        self.slots = np.zeros(count + 2, np.int64)
-        self.slots[count + 1] = self.address([values[name] for name in ENTRIES])
-        self.code = Code(library(piece_text(target, count, count + 1)))
+        self.finish(room.bytes, [values[name] for name in ENTRIES], piece_text)
 
     def part(self, room: Room, node: Any) -> int:
         """Room for a part of the carry."""
-        size = bytes_of(node)
+        size = size_in_bytes(node)
         return room.take(size if size <= ALIGNMENT else -(-size // ALIGNMENT) * ALIGNMENT)
-
-    def constant(self, node: Node) -> int:
-        """The address of a constant."""
-        return self.address(np.ascontiguousarray(node.parameters["value"], node.dtype))
-
-    def address(self, values: Any) -> int:
-        """The address of an array, which is kept."""
-        array = values if isinstance(values, np.ndarray) else np.array([*values, 0], np.int64)
-        self.kept.append(array)
-        return int(array.ctypes.data)
 
 
 def loop_piece(step: Step, target: Target) -> LoopPiece | None:

@@ -178,12 +178,6 @@ def peak(length: int, sizes: Sequence[int], kept: int, state: int) -> int:
     return total + whole * kept
 
 
-def bytes_of(node: Any) -> int:
-    """The bytes of a value."""
-    t = type_of(node)
-    return t.size * t.dtype.itemsize
-
-
 # ---------------------------------------------------------------------------------------- the loop
 
 

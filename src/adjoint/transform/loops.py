@@ -23,11 +23,12 @@ import numpy as np
 from ..base.dtypes import Type, is_inexact, type_of
 from ..base.errors import DifferentiationError, message
 from ..graph import op
+from ..graph.cost import size_in_bytes
 from ..graph.function import Function, close
 from ..graph.node import Node, input_node
 from ..graph.primitive import Zero
 from .batch import BATCHED, in_front, walk_batched
-from .checkpoints import BOUNDS, COUNT, NO_MORE, bytes_of, numbered, over_blocks, plan
+from .checkpoints import BOUNDS, COUNT, NO_MORE, numbered, over_blocks, plan
 from .linearize import STRUCTURAL as PUSHED
 from .linearize import Look, all_values, environment_values, fit, pushforward, zeros_like_type
 from .transpose import STRUCTURAL as PULLED
@@ -329,11 +330,11 @@ class Reversal:
 
     def kept(self) -> int:
         """The bytes of a step that are kept."""
-        return sum(map(bytes_of, [*picked(self.given.carry, self.uses.carry), *self.parts]))
+        return sum(map(size_in_bytes, [*picked(self.given.carry, self.uses.carry), *self.parts]))
 
     def state(self) -> int:
         """The bytes of a whole carry."""
-        return sum(map(bytes_of, self.given.carry))
+        return sum(map(size_in_bytes, self.given.carry))
 
     def record(self) -> None:
         """The forward loop once more, with what the pullback reads of each step's carry."""

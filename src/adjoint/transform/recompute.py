@@ -21,20 +21,10 @@ from ..graph.node import Node
 from ..graph.op import Traced
 from .batch import BATCHED
 from .linearize import STRUCTURAL as PUSHED
-from .linearize import Look, all_values, environment_values, followed, pushforward
+from .linearize import Look, all_values, environment_values, followed, push_call
 from .loops import lifted, rows_of
 from .transpose import STRUCTURAL as PULLED
-from .transpose import Cotangents, plain, pullback
-
-
-def push_checkpoint(node: Node, tangents: list[Any], look: Look) -> Any:
-    inputs, _ = look(node)
-    function: Function = node.parameters["function"]
-    order, follow = followed(function, look)
-    known = all_values(function, inputs, order)
-    inside = {x: t for x, t in zip(function.inputs, tangents, strict=True) if t is not None}
-    pushforward(order, inside, environment_values(known, follow))
-    return tuple(inside.get(x) for x in function.outputs)
+from .transpose import Cotangents, plain, pull_body
 
 
 def pull_checkpoint(node: Node, look: Look, cotangent: Any, sums: Cotangents) -> None:
@@ -46,14 +36,7 @@ def pull_checkpoint(node: Node, look: Look, cotangent: Any, sums: Cotangents) ->
     again = [op.recompute(x, after) if isinstance(x, Traced) else x for x in inputs]
     kept = dict(zip(function.outputs[results:], outputs[results:], strict=True))
     known = all_values(function, again, order, kept)
-    inside = Cotangents()
-    for result, c in zip(function.outputs, cotangent, strict=True):
-        if c is not None and inside.wants(result):
-            inside.add(result, c)
-    pullback(order, inside, environment_values(known, follow), set(function.inputs))
-    for x, part in zip(node.inputs, function.inputs, strict=True):
-        if part in inside.known and sums.wants(x):
-            sums.add(x, inside.known[part])
+    pull_body(node, function, order, environment_values(known, follow), cotangent, sums)
 
 
 def batch_checkpoint(
@@ -87,6 +70,6 @@ def batch_named(
     return op.named(*inputs, **p)
 
 
-PUSHED.update(checkpoint=push_checkpoint, recompute=push_same, named=push_same)
+PUSHED.update(checkpoint=push_call, recompute=push_same, named=push_same)
 PULLED.update(checkpoint=pull_checkpoint, recompute=pull_same, named=pull_same)
 BATCHED.update(checkpoint=batch_checkpoint, recompute=batch_recompute, named=batch_named)

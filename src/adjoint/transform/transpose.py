@@ -437,11 +437,19 @@ def pull_call(node: Node, look: Look, cotangent: Any, sums: Cotangents) -> None:
     function: Function = node.parameters["function"]
     order, follow = followed(function, look)
     known = all_values(function, inputs, order)
+    pull_body(node, function, order, environment_values(known, follow), cotangent, sums)
+
+
+def pull_body(
+    node: Node, function: Function, order: Sequence[Node], look: Look, cotangent: Any,
+    sums: Cotangents,
+) -> None:  # fmt: skip
+    """The pullback of a graph that a node calls, whose values are known."""
     inside = Cotangents()
     for result, c in zip(function.outputs, cotangent, strict=True):
         if c is not None and inside.wants(result):
             inside.add(result, c)
-    pullback(order, inside, environment_values(known, follow), set(function.inputs))
+    pullback(order, inside, look, set(function.inputs))
     for x, part in zip(node.inputs, function.inputs, strict=True):
         if part in inside.known and sums.wants(x):
             sums.add(x, inside.known[part])

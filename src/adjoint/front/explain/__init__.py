@@ -22,7 +22,7 @@ from ...base.dtypes import python_kind, type_of
 from ...base.errors import TracingError, describe, message
 from ...codegen.targets import host
 from ...graph import op
-from ...graph.cost import node_cost
+from ...graph.cost import node_cost, size_in_bytes
 from ...graph.function import Function
 from ...graph.node import Node, type_text
 from ...graph.text import show
@@ -287,7 +287,7 @@ def account(entry: Any, recorded: Recorded, args: tuple, kwargs: dict[str, Any])
         statements=sum(sum(k.statements.values()) for k in nests),
         nests=len(nests),
         workspace_bytes=workspace,
-        peak_bytes=workspace + sum(bytes_of(x) for x in recorded.function.outputs),
+        peak_bytes=workspace + sum(size_in_bytes(x) for x in recorded.function.outputs),
         measured_bytes=growth(lambda: executable(inputs)),
         code_bytes=sum(len(s.code) for s in segments),
         native_call=is_native_call(entry, args, kwargs),
@@ -330,11 +330,6 @@ def step_kind(step: Step, is_native: bool) -> str:
     return {"switch": "choice", "recompute": "again"}.get(name, "numpy")
 
 
-def bytes_of(node: Node) -> int:
-    """The bytes of a value."""
-    return node.size * node.dtype.itemsize
-
-
 def growth(call: Callable[[], Any]) -> int | None:
     """By how many bytes a call lets the process grow at most; None where the system does not tell
     (Linux does)."""
@@ -365,7 +360,7 @@ def loop_kernel(step: Step) -> Kernel:
         return Kernel("loop", "from here on computed again", (), {}, (), 0, 0, 0)
     if node.primitive.name == "switch":
         count = len(node.parameters["branches"])
-        read, written = (sum(map(bytes_of, some)) for some in (step.inputs, step.outputs))
+        read, written = (sum(map(size_in_bytes, some)) for some in (step.inputs, step.outputs))
         line = line_of(node)
         return Kernel(
             "loop", f"one of {count} branches", (), {}, (line,) if line else (), read, written, 0
@@ -385,8 +380,8 @@ def loop_kernel(step: Step) -> Kernel:
         marks=tuple(marks),
         statements={},
         lines=tuple([line for line in lines if line]),
-        read=sum(bytes_of(x) for x in step.inputs),
-        written=sum(bytes_of(x) for x in step.outputs),
+        read=sum(size_in_bytes(x) for x in step.inputs),
+        written=sum(size_in_bytes(x) for x in step.outputs),
         flops=length * sum(node_cost(x).flops for x in inner) if is_scan else 0,
     )
 
