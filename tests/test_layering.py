@@ -28,8 +28,8 @@ FLOORS = {
         " segments complex_formulas parts statements merge fuse",
     },
     4: {
-        "loops": "ir text lanes verify interpret lower schedule deliver share rare finish levels "
-        "tiles"
+        "loops": "ir text lanes verify interpret lower schedule deliver chunks share rare finish "
+        "levels tiles"
     },
     5: {
         "codegen": "targets builder compile mathlib/ operations/ pairs lines shuffles"

@@ -10,6 +10,9 @@ import pytest
 from native_checks import executable, interpreted, loop_program
 
 import adjoint as ad
+from adjoint.codegen.access import FAR
+from adjoint.codegen.emit import emit_program
+from adjoint.codegen.targets import host
 from adjoint.loops.ir import (
     Load,
     Loop,
@@ -166,6 +169,18 @@ def test_the_data_go_along_the_lanes_however_many_parameters(components: int) ->
     extents = {extent(x.end) for x in inside if isinstance(x.end, (int, Symbol))}
     assert d not in extents  # a small matrix is in registers
     assert k in extents or k == 4
+
+
+def test_the_memory_of_threads_lies_apart() -> None:
+    """As much of it as threads, or blocks, so far apart that no processor fetches another's."""
+    program, lanes = planned(mixture, parameters(4000))
+    _, layout = emit_program(program, host(), lanes)
+    blocks = max(extent(x.end) for x in program.body if isinstance(x, Loop) and x.blocks)
+    one, two, three = (layout.workspace_bytes(program.symbols, n) for n in (1, 2, 3))
+    assert blocks >= 4 and two - one == three - two > FAR
+    most = one + (blocks - 1) * (two - one)
+    assert layout.workspace_bytes(program.symbols) == most
+    assert layout.workspace_bytes(program.symbols, 10**6) == most
 
 
 def test_explain_names_strips_where_there_are_some() -> None:

@@ -31,21 +31,47 @@ linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="workers
 
 BODIES = """
 ; context: counts
-define void @tick(ptr %context, i64 %i) {
+define void @tick(ptr %context, i64 %i, i64 %seat) {
   %at = getelementptr i64, ptr %context, i64 %i
   %old = atomicrmw add ptr %at, i64 1 monotonic
   ret void
 }
 ; context: next place, then the indices in the order of their runs
-define void @order(ptr %context, i64 %i) {
+define void @order(ptr %context, i64 %i, i64 %seat) {
   %k = atomicrmw add ptr %context, i64 1 monotonic
   %list = getelementptr i64, ptr %context, i64 1
   %at = getelementptr i64, ptr %list, i64 %k
   store i64 %i, ptr %at
   ret void
 }
+; context: [wrong, bodies by seat ..., who sits there ...]: a seat is one body's at a time.
+define void @sit(ptr %context, i64 %i, i64 %seat) {
+entry:
+  %by.seat = getelementptr i64, ptr %context, i64 1
+  %count.at = getelementptr i64, ptr %by.seat, i64 %seat
+  %before = load i64, ptr %count.at
+  %sitting = getelementptr i64, ptr %context, i64 65
+  %at = getelementptr i64, ptr %sitting, i64 %seat
+  %old = atomicrmw add ptr %at, i64 1 seq_cst
+  %taken = icmp ne i64 %old, 0
+  %one = zext i1 %taken to i64
+  %wrong = atomicrmw add ptr %context, i64 %one monotonic
+  br label %loop
+loop:
+  %k = phi i64 [ 0, %entry ], [ %next, %loop ]
+  %again = load volatile i64, ptr %context
+  %next = add i64 %k, 1
+  %more = icmp slt i64 %next, 200
+  br i1 %more, label %loop, label %end
+end:
+  %after = add i64 %before, 1
+  store i64 %after, ptr %count.at
+  %left = atomicrmw sub ptr %at, i64 1 seq_cst
+  ret void
+}
+
 ; context: flag, number that began; waits for the flag
-define void @wait(ptr %context, i64 %i) {
+define void @wait(ptr %context, i64 %i, i64 %seat) {
 entry:
   %began.at = getelementptr i64, ptr %context, i64 1
   %began = atomicrmw add ptr %began.at, i64 1 seq_cst
@@ -58,7 +84,7 @@ end:
   ret void
 }
 ; context: length of the first run, then cells; each index takes longer than the one before
-define void @slow(ptr %context, i64 %i) {
+define void @slow(ptr %context, i64 %i, i64 %seat) {
 entry:
   %length = load i64, ptr %context
   %long = mul i64 %i, 20
@@ -80,7 +106,7 @@ done:
   ret void
 }
 ; context: how many shall meet, how many came, how many met; gives up after a while
-define void @meet(ptr %context, i64 %i) {
+define void @meet(ptr %context, i64 %i, i64 %seat) {
 entry:
   %came.at = getelementptr i64, ptr %context, i64 1
   %met.at = getelementptr i64, ptr %context, i64 2
@@ -103,7 +129,7 @@ end:
   ret void
 }
 ; context: parallel, pool, body, inner count, then a row of cells for each index
-define void @nested(ptr %context, i64 %i) {
+define void @nested(ptr %context, i64 %i, i64 %seat) {
   %p1 = getelementptr i64, ptr %context, i64 1
   %p2 = getelementptr i64, ptr %context, i64 2
   %p3 = getelementptr i64, ptr %context, i64 3
@@ -118,7 +144,7 @@ define void @nested(ptr %context, i64 %i) {
   ret void
 }
 ; context: tag, then cells; plain writes, which the caller must see
-define void @plus(ptr %context, i64 %i) {
+define void @plus(ptr %context, i64 %i, i64 %seat) {
   %tag = load i64, ptr %context
   %cells = getelementptr i64, ptr %context, i64 8
   %at = getelementptr i64, ptr %cells, i64 %i
@@ -127,7 +153,7 @@ define void @plus(ptr %context, i64 %i) {
   store i64 %new, ptr %at
   ret void
 }
-define void @minus(ptr %context, i64 %i) {
+define void @minus(ptr %context, i64 %i, i64 %seat) {
   %tag = load i64, ptr %context
   %cells = getelementptr i64, ptr %context, i64 8
   %at = getelementptr i64, ptr %cells, i64 %i
@@ -204,8 +230,8 @@ X86_BODIES = """
 declare void @llvm.x86.sse.stmxcsr(ptr)
 declare void @llvm.x86.sse.ldmxcsr(ptr)
 ; context: how many shall meet, how many came, how many met, a factor, then the factor's square
-define void @square(ptr %context, i64 %i) {
-  call void @meet(ptr %context, i64 %i)
+define void @square(ptr %context, i64 %i, i64 %seat) {
+  call void @meet(ptr %context, i64 %i, i64 %seat)
   %factor.at = getelementptr i64, ptr %context, i64 3
   %x = load double, ptr %factor.at
   %y = fmul double %x, %x
@@ -235,7 +261,9 @@ class Bodies:
 
     def __init__(self) -> None:
         self.library = load(compile_object(BODIES + X86_BODIES * IS_X86, host()))
-        names = "tick order wait meet slow nested drive".split() + ["square", "flushing"] * IS_X86
+        names = (
+            "tick order sit wait meet slow nested drive".split() + ["square", "flushing"] * IS_X86
+        )
         self.address = {name: self.library.address(name) for name in names}
 
     def call(self, team: Pool, body: str, context: np.ndarray, count: int) -> np.ndarray:
@@ -293,6 +321,17 @@ def test_each_index_runs_once(bodies: Bodies, team: Pool, count: int) -> None:
     counts = bodies.call(team, "tick", zeros(1001), count)
     assert counts[: max(count, 0)].tolist() == [1] * max(count, 0)
     assert not counts[max(count, 0) :].any()
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5, 64])
+def test_bodies_that_run_at_the_same_time_have_seats_of_their_own(
+    bodies: Bodies, team: Pool, count: int
+) -> None:
+    for _ in range(200):
+        found = bodies.call(team, "sit", zeros(129), count)
+        assert found[0] == 0 and not found[65:].any()
+        assert found[1:65].sum() == count  # nobody counted over another
+        assert not found[1 + min(count, team.size) : 65].any()
 
 
 @linux

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -42,6 +42,7 @@ SEVERAL = 2  # elements on the stack that are set to zero one by one
 FEW = 32  # partial results that may be in registers
 STACK_CELLS = 256  # elements up to which a scratch array of fixed size lives on the stack
 ALIGNMENT = 64  # bytes
+FAR = 1 << 18  # bytes between the memory of two threads: so far ahead a processor may fetch
 
 
 class Memory:
@@ -58,6 +59,15 @@ class Memory:
         self.strides = strides  # ints or values
         self.lanes = lanes  # W where each element is a vector
         self.low: Memory | None = None  # what rounding lost of the sums here
+
+
+class Arena(NamedTuple):
+    """A part of the workspace: its arrays, each by its axes and the bytes of an element.  One of a
+    loop in blocks is there for each thread that runs them, at most for each block; then these lie
+    `FAR` apart, so that no processor fetches what another one works on."""
+
+    copies: Size
+    arrays: list[tuple[tuple[Size, ...], int]]
 
 
 class Scope:
@@ -111,22 +121,23 @@ class Access(Builder):
         settle(program.body)
         self.program = program
         self.scopes = [Scope()]
+        self.before: list[str] = []  # lines before those of the outermost scope
         self.allocations: list[str] = []
         self.memories: dict[Array, Memory] = {}
         self.values: dict[Any, Value] = {}
         self.services: dict[str, Value] = {}
-        self.workspace: list[tuple[Size, tuple[Size, ...], int]] = []
+        self.workspace: list[Arena] = [Arena(1, [])]  # that of all threads, those of blocks
         self.last_of = last_uses(program.body)
         self.rooms: dict[Array, tuple[Any, Value]] = {}  # of the outermost arrays in use
         self.free: dict[Any, list[Value]] = {}  # rooms for others of that element and shape
-        self.offsets: list[Any] = [0]  # where each array in it starts, and where the next would
+        self.next_offset: Any = 0  # where the next array in it starts
         self.outlined: list[list[str]] = []  # functions of blocks
         self.sums: dict[tuple[str, int], None] = {}  # of lanes, compensated: kinds and lanes
         self.totals: dict[tuple[str, int], None] = {}  # of many vectors: kinds and lanes
         self.types: dict[str, str] = {}  # of the names that a block may use
         self.spread: dict[str, Value] = {}  # which of them are a number in every lane
-        self.block_index: Value | None = None  # the number of the block
-        self.copies: Size = 1
+        self.seat: Value | None = None  # in a block: what no other block that runs now has
+        self.own: Value | None = None  # in a block: where its memory starts
         self.labels = 0
         self.in_lanes = False  # inside a lanes loop
         self.is_rare = False  # inside a loop with little to do
@@ -492,10 +503,8 @@ class Access(Builder):
             name = f"%stack{self.count}"
             vector = element if lanes == 1 else f"<{lanes} x {element}>"
             self.allocations.append(f"  {name} = alloca {vector}, i64 {max(cells, 1)}, align 64")
-            found = Value(
-                self, name, "ptr", 1, 0 if self.block_index is None else self.block_index.depth
-            )
-            if self.block_index is None:
+            found = Value(self, name, "ptr", 1, 0 if self.seat is None else self.seat.depth)
+            if self.seat is None:
                 self.types[name] = "ptr"
             return found
         is_outermost = self.here == 0
@@ -504,26 +513,48 @@ class Access(Builder):
             found = self.free[key].pop()
             self.rooms[array] = key, found
             return found
-        number = len(self.workspace)
-        copies: Size = 1 if self.block_index is None else self.copies
-        self.workspace.append((copies, array.shape, size_of(element) * lanes))
-        size: Any = size_of(element) * lanes
-        for n in array.shape:
-            size = self.scaled(size, self.number(n))
-        if isinstance(size, int):
-            size = -(-size // ALIGNMENT) * ALIGNMENT
-        else:
-            size = self.integer("and", self.add(size, ALIGNMENT - 1), -ALIGNMENT)
-        start = self.offsets[number]
-        self.offsets.append(self.summed(start, self.scaled(size, self.number(copies))))
-        if self.block_index is not None:
-            start = self.summed(start, self.scaled(self.block_index, size))
+        arena = self.workspace[0 if self.seat is None else -1]
+        arena.arrays.append((array.shape, size_of(element) * lanes))
+        start = self.next_offset
+        self.next_offset = self.summed(start, self.bytes_in_workspace(*arena.arrays[-1]))
         text = start if isinstance(start, int) else start.text
-        operands = () if isinstance(start, int) else (start,)
-        found = self.put(f"getelementptr i8, ptr %workspace, i64 {text}", "ptr", 1, operands)
+        operands = [] if isinstance(start, int) else [start]
+        base = "%workspace" if self.own is None else self.own.text
+        if self.own is not None:
+            operands.append(self.own)
+        found = self.put(f"getelementptr i8, ptr {base}, i64 {text}", "ptr", 1, operands)
         if is_outermost:
             self.rooms[array] = key, found
         return found
+
+    def bytes_in_workspace(self, shape: Sequence[Size], size: int) -> Any:
+        """What an array takes of the workspace: an int, or a value."""
+        total: Any = size
+        for n in shape:
+            total = self.scaled(total, self.number(n))
+        if isinstance(total, int):
+            return -(-total // ALIGNMENT) * ALIGNMENT
+        return self.integer("and", self.add(total, ALIGNMENT - 1), -ALIGNMENT)
+
+    def number_in_slot(self, slot: Value | None) -> Any:
+        """The number that a slot holds in place of an address; 0 without a slot."""
+        if slot is None:
+            return 0
+        return self.put(f"ptrtoint ptr {slot.text} to i64", "i64", 1, (slot,))
+
+    def find_arenas(self, reserved: Value | None) -> None:
+        """Write, to stand before all else, where the memory of blocks starts: behind what all
+        threads use, before which routines have what is reserved.  Blocks of different loops never
+        run at once."""
+        if not any(arena.arrays for arena in self.workspace[1:]):
+            return
+        scopes, self.scopes = self.scopes, [Scope()]
+        start = self.number_in_slot(reserved)
+        for shape, size in self.workspace[0].arrays:
+            start = self.summed(start, self.bytes_in_workspace(shape, size))
+        text = start if isinstance(start, int) else start.text
+        self.act(f"%arenas = getelementptr i8, ptr %workspace, i64 {text}")
+        self.before, self.scopes = self.scopes[0].lines, scopes
 
     def fill(self, array: Array, value: Any, memory: Memory) -> None:
         """Every element becomes a constant."""

@@ -14,6 +14,7 @@ once, and a lanes loop has at least W iterations: the caller sees to that.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Sequence
 from hashlib import blake2b
@@ -38,7 +39,7 @@ from ..loops.ir import (
 )
 from ..loops.lanes import lanes_of
 from ..loops.levels import unrolled
-from .access import ALIGNMENT, Access, Memory, Scope, bytes_of, kind_of
+from .access import ALIGNMENT, FAR, Access, Arena, Memory, Scope, bytes_of, kind_of
 from .builder import Value, function_symbol, suffix
 from .mathlib.registry import definitions
 from .operations import combine, emit, identity
@@ -55,25 +56,30 @@ NAMES = re.compile(r"%[\w.]+")
 
 
 class Layout(NamedTuple):
-    """What a program's slots hold after inputs, outputs, workspace, symbols and constants, and how
-    large the workspace is: for each array in it the number of copies, the axes and the bytes of an
-    element (a number below 0 stands for symbol -1 - number)."""
+    """What a program's slots hold after inputs, outputs, workspace, symbols and constants, and the
+    arenas of the workspace (a size below 0 stands for symbol -1 - number)."""
 
     services: tuple[str, ...]
-    workspace: tuple[tuple[int, tuple[int, ...], int], ...]
+    workspace: tuple[Arena, ...]
 
-    def workspace_bytes(self, symbols: Sequence[Symbol]) -> int:
-        """The size of the workspace for these symbols."""
+    def workspace_bytes(self, symbols: Sequence[Symbol], threads: int | None = None) -> int:
+        """The size of the workspace for these symbols, where so many threads run blocks at most
+        (None: one for each block)."""
 
-        def number(n: int) -> int:
+        def number(n: Any) -> int:
             return symbols[-1 - n].value if n < 0 else n
 
-        total = 0
-        for copies, shape, size in self.workspace:
-            for n in shape:
-                size *= number(n)
-            total += number(copies) * (-(-size // ALIGNMENT) * ALIGNMENT)
-        return total
+        def bytes_of_arena(arena: Arena) -> int:
+            total = 0
+            for shape, size in arena.arrays:
+                total += -(-size * math.prod(map(number, shape)) // ALIGNMENT) * ALIGNMENT
+            return total
+
+        largest = 0
+        for arena in self.workspace[1:]:
+            own, count = bytes_of_arena(arena), number(arena.copies)
+            largest = max(largest, (own + FAR) * min(count, threads or count) if own else 0)
+        return bytes_of_arena(self.workspace[0]) + largest
 
 
 class Emitter(Access):
@@ -398,14 +404,21 @@ class Emitter(Access):
         parallel, pool = self.service("parallel"), self.service("pool")
         allocations, self.allocations = self.allocations, []
         self.scopes.append(Scope())
-        index = Value(self, "%block", "i64", 1, self.here)
-        self.values[item.index], self.block_index, self.copies = index, index, item.end
+        index, self.seat = (Value(self, name, "i64", 1, self.here) for name in ("%block", "%seat"))
+        self.values[item.index] = index
+        start, self.next_offset = self.next_offset, 0
+        self.own = Value(self, "%mine", "ptr", 1, self.here)
+        self.workspace.append(Arena(item.end, []))
         self.body(item.body)
-        self.block_index = None
+        self.seat = self.own = None
         inside = self.scopes.pop().lines
+        has_own = bool(self.workspace[-1].arrays)
+        stride, self.next_offset = self.summed(self.next_offset, FAR), start
         mine, self.allocations = self.allocations, allocations
         number = len(self.outlined)
         names = {name for line in inside for name in NAMES.findall(line)} & set(self.types)
+        if has_own:
+            names |= {"%arenas"} if isinstance(stride, int) else {"%arenas", stride.text}
         spread = {name: self.spread[name] for name in sorted(names & set(self.spread))}
         numbers = {x.text for x in spread.values()} & set(self.types)
         used = sorted((names - set(spread)) | numbers)
@@ -417,7 +430,8 @@ class Emitter(Access):
             place += wide
         size = max(size, place)
         text = [
-            f"define internal void {block_name(number)}(ptr %frame, i64 %block) noinline {{",
+            f"define internal void {block_name(number)}"
+            "(ptr %frame, i64 %block, i64 %seat) noinline {",
             "entry:",
         ]
         text += ["  %status = alloca i64, align 8", *mine, "  store i64 0, ptr %status, align 8"]
@@ -436,6 +450,12 @@ class Emitter(Access):
                 f"  {name}.one = insertelement {kind} poison, {x!r}, i32 0",
                 f"  {name} = shufflevector {kind} {name}.one, {kind} poison, "
                 f"<{lanes} x i32> zeroinitializer",
+            ]
+        if has_own:
+            step = stride if isinstance(stride, int) else stride.text
+            text += [
+                f"  %mine.at = mul i64 %seat, {step}",
+                "  %mine = getelementptr i8, ptr %arenas, i64 %mine.at",
             ]
         text += [
             *inside,
@@ -582,12 +602,12 @@ def written(
         pointer = Value(e, f"%a{k}", "ptr", 1)
         e.memories[array] = Memory(pointer, kind, element, e.strides(array, 1), 1)
     e.types.update((name, kind.removesuffix(" noalias")) for kind, name in parameters)
-    e.types["%workspace"] = "ptr"
+    e.types["%workspace"] = e.types["%arenas"] = "ptr"
     reserved = reserve(program)
-    if reserved:
-        start = e.service(f"reserve {reserved}")
-        e.offsets = [e.put(f"ptrtoint ptr {start.text} to i64", "i64", 1, (start,))]
+    start = e.service(f"reserve {reserved}") if reserved else None
+    e.next_offset = e.number_in_slot(start)
     e.body(program.body)
+    e.find_arenas(start)
     return e, parameters
 
 
@@ -598,6 +618,7 @@ def main_lines(e: Emitter) -> list[str]:
         "  %status = alloca i64, align 8",
         *e.allocations,
         "  store i64 0, ptr %status, align 8",
+        *e.before,
         *e.scopes[0].lines,
         "  %result = load i64, ptr %status, align 8",
         "  ret i64 %result",
@@ -616,8 +637,11 @@ def main_module(
     number = {symbol: -1 - k for k, symbol in enumerate(program.symbols)}
     numbered = lambda n: n if isinstance(n, int) else number[n]
     workspace = tuple(
-        (numbered(copies), tuple([numbered(n) for n in shape]), size)
-        for copies, shape, size in e.workspace
+        Arena(
+            numbered(arena.copies),
+            [(tuple([numbered(n) for n in shape]), size) for shape, size in arena.arrays],
+        )
+        for arena in e.workspace
     )
     layout = Layout(services, workspace)
     head = ", ".join(f"{kind} {name}" for kind, name in parameters)

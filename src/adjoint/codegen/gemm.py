@@ -434,7 +434,7 @@ class Module:
         code = Function()
         f = self.context(code)
         self.pack_panel(code, f, code.i64("mul", "%index", self.width), "0", f["k"])
-        return code.define("pack_body", "ptr %context, i64 %index")
+        return code.define("pack_body", "ptr %context, i64 %index, i64 %seat")
 
     # -------------------------------------------------------------------------- dot products
 
@@ -486,7 +486,7 @@ class Module:
                         cells[2] = code.at(cells[2], old_column)
                         other = "" if self.masks else code.at(column, f["b_column"])
                         self.dot_store(code, f["k"], other, *cells)
-        return code.define("dots", "ptr %context, i64 %index")
+        return code.define("dots", "ptr %context, i64 %index, i64 %seat")
 
     def dot(self) -> str:
         """Sums, lane by lane, of the products of four rows and two columns.
@@ -660,7 +660,7 @@ class Module:
                             self.tell(code, f"{name}1", start)
                             self.tell(code, f"{name}_row", code.choose(alone, 0, step))
                         code.do(f"call void {tile}(ptr %frame)")
-        return code.define("block", "ptr %context, i64 %index")
+        return code.define("block", "ptr %context, i64 %index, i64 %seat")
 
     def one_pass(self, code: Function, f: Fields, dotted: str) -> None:
         """A product that the workspace suffices for: fills in a context, runs the blocks."""
@@ -737,7 +737,7 @@ class Module:
         """Run a body for each index: here, or by `parallel`."""
         here = code.either(alone, code.test("sle", count, 1))
         with code.when(here), code.loop(0, count) as i:
-            code.do(f"call void {body}(ptr %context, i64 {i})")
+            code.do(f"call void {body}(ptr %context, i64 {i}, i64 0)")
         with code.unless(here):
             code.do(f"call void %parallel(ptr %pool, ptr {body}, ptr %context, i64 {count})")
 
@@ -815,7 +815,7 @@ class Module:
         f = Fields(code, "%context", {**kinds, "each": "i64", "bytes": "i64"})
         start = code.i64("mul", "%index", f["each"])
         stop = code.least(code.i64("add", start, f["each"]), f["count"])
-        workspace = code.at(f["workspace"], code.i64("mul", "%index", f["bytes"]))
+        workspace = code.at(f["workspace"], code.i64("mul", "%seat", f["bytes"]))
         moves = []
         for name in "abc":
             step = code.i64("mul", f[f"{name}_batch"], self.size)
@@ -825,7 +825,7 @@ class Module:
             names = [part.split() for part in PRODUCT.split(", ")]
             given = [f"{kind} {now.get(name[1:]) or f[name[1:]]}" for kind, name in names]
             code.do(f"call void @product({', '.join(given)})")
-        return code.define("group", "ptr %context, i64 %index")
+        return code.define("group", "ptr %context, i64 %index, i64 %seat")
 
     def products(self) -> str:
         """A stack: small products in groups, large ones one by one, each shared."""

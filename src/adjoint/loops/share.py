@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from ..graph.cost import DEAR, rough
+from .chunks import Blocks, Cut, chunked
 from .deliver import delivered
 from .ir import (
     INDEX,
@@ -39,7 +40,7 @@ from .ir import (
 from .lanes import lanes_of
 
 WORTH = 20_000  # work of a block, in additions: some 8 microseconds
-NEAR_WORTH = 5_000  # the same where half of what is read was just written by another processor
+NEAR_WORTH = 5_000  # the same where half of what is read was just written on another processor
 RARE_WORTH = 400_000  # the same in a loop with little to do beside others
 MOST = 32  # blocks
 HEAVY = 20  # additions that a dear function costs
@@ -65,7 +66,8 @@ def share(program: Program, lanes: int) -> Program:
     made = Made()
     for item in program.body:
         if isinstance(item, Loop):
-            found = shared(item, lanes, made)
+            leader = made.leader(item)
+            found = shared(item, lanes, made, WORTH if leader is None else NEAR_WORTH, leader)
             if found is not None:
                 body += found
                 changed = True
@@ -73,23 +75,49 @@ def share(program: Program, lanes: int) -> Program:
         body.append(item)
     if not changed:
         return program
+    body = chunked(body, made.blocks, made.symbol)
     return Program(program.inputs, program.outputs, delivered(body, made.totals))
 
 
 class Made:
-    """What is made here: symbols, one for each meaning, and the updates by all blocks' results."""
+    """What is made here: symbols, one for each meaning; loops over blocks, and the arrays that
+    these write, each iteration of a loop at places of its own; the updates by all blocks' results.
+    """
 
     def __init__(self) -> None:
         self.found: dict[Any, Symbol] = {}
+        self.blocks: dict[Loop, Blocks] = {}
+        self.rows: dict[Array, Cut] = {}
         self.totals: set[Update] = set()  # each is done once for every element of its array
+
+    def leader(self, loop: Loop) -> Cut | None:
+        """How an earlier loop was cut whose rows the iterations of this one read, each its own: cut
+        in the same way, each processor reads what lies in its own cache."""
+        mine = following(loop)
+        for x in walk(loop.body):
+            if isinstance(x, Load) and x.array in self.rows and is_own(x, mine):
+                cut = self.rows[x.array]
+                if cut.end is loop.end:
+                    return cut
+        return None
+
+    def note(self, loop: Loop, outer: Loop, cut: Cut) -> None:
+        """A loop that was cut, and the loop over its blocks."""
+        mine = following(loop)
+        self.blocks[outer] = Blocks(cut, outer.index, loop.index)
+        stores = [x for x in walk(loop.body) if isinstance(x, Store)]
+        self.rows.update((x.array, cut) for x in stores if is_own(x, mine))
 
     def symbol(self, key: Any, value: int) -> Symbol:
         """The symbol of a number."""
         return self.found.setdefault((*key, value), Symbol(value))
 
 
-def shared(loop: Loop, lanes: int, made: Made, worth: int = WORTH) -> list[Any] | None:
-    """A loop in blocks, with what goes before and after; None where it is not worth it."""
+def shared(
+    loop: Loop, lanes: int, made: Made, worth: int = WORTH, leader: Cut | None = None
+) -> list[Any] | None:
+    """A loop in blocks, with what goes before and after; None where it is not worth it.  It follows
+    the cut of its leader where it would have about as many blocks of its own."""
     if not isinstance(loop.end, Symbol) or loop.begin != 0:
         return None
     written = writes(loop)
@@ -97,14 +125,20 @@ def shared(loop: Loop, lanes: int, made: Made, worth: int = WORTH) -> list[Any] 
         return None
     n, step = loop.end.value, lanes if loop.lanes else 1
     partial = partial_results(loop) if lanes > 1 else set()
-    if number_of_blocks(loop, written, partial, lanes, rough, worth) < 2 or n < 2 * step:
+    usual = number_of_blocks(loop, written, partial, lanes, rough, worth)
+    if usual < 2 or n < 2 * step:
         return None
-    count = number_of_blocks(loop, written, partial, lanes, int, worth)
-    size = max(n // count // step * step, step)
-    count = n // size
-    blocks = made.symbol(("blocks", loop), count)
-    by = made.symbol(("block size", loop), size)
+    if leader is not None and leader.step == step and leader.rough <= 2 * usual:
+        cut = leader
+    else:
+        count = number_of_blocks(loop, written, partial, lanes, int, worth)
+        size = max(n // count // step * step, step)
+        count = n // size
+        blocks = made.symbol(("blocks", loop), count)
+        cut = Cut(loop.end, blocks, made.symbol(("block size", loop), size), step, usual)
+    blocks, by, count = cut.blocks, cut.by, cut.blocks.value
     outer = Loop(blocks, blocks=True, rare=loop.rare)
+    made.note(loop, outer, cut)
     first = Operation("mul", [outer.index, by], INDEX)
     following = Operation("add", [first, by], INDEX)
     one = Constant(1, INDEX)
@@ -318,21 +352,23 @@ def writes(loop: Loop) -> Written:
         if isinstance(item, Load):
             loads.add(item.array)
         elif isinstance(item, (Store, Update)) and item.array not in inside:
-            is_own = any(
-                v in mine and coefficient != 0
-                for place in item.places
-                for v, coefficient in place.terms
-            )
             if isinstance(item, Store):
                 stores.add(item.array)
-                if not is_own:
+                if not is_own(item, mine):
                     same.add(item.array)
-            elif not is_own:
+            elif not is_own(item, mine):
                 if updates.setdefault(item.array, item.combine) != item.combine:
                     same.add(item.array)
     touched = set(updates)
     bad = same or (touched & loads) or (touched & stores)
     return Written(updates, not bad)
+
+
+def is_own(item: Load | Store | Update, mine: set[Any]) -> bool:
+    """Whether a place follows one of these indices."""
+    return any(
+        v in mine and coefficient != 0 for place in item.places for v, coefficient in place.terms
+    )
 
 
 def following(loop: Loop) -> set[Any]:

@@ -194,7 +194,7 @@ def binding_of(program: Program, lanes: int, layout: Layout, target: Target) -> 
         symbols,
         tuple([np.ascontiguousarray(a.value) for a in program.constants]),
         layout.services,
-        layout.workspace_bytes(program.symbols)
+        layout.workspace_bytes(program.symbols, threads.most())
         + sum(
             reserved(name.removeprefix("reserve "), values, target)
             for name in layout.services

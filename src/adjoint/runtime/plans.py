@@ -2,7 +2,8 @@
 
 Enters: a segment.  Leaves: its digest, under which the `Binding` is kept in memory and on disk, so
 that in a later process the way from the closed graph to machine code is one look-up.  Equal digests
-mean the same nodes, types, sizes and parameters (constants by their bits), and the same target.
+mean the same nodes, types, sizes and parameters (constants by their bits), the same target and the
+same number of threads.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from ..graph.function import bits
 from ..graph.node import Node
 from ..optimize.segments import Step
 from .cache import default
+from .threads import most
 
 REMEMBERED = 4096  # bindings kept in memory
 LARGEST = 1 << 14  # bytes of constants of one that is
@@ -41,7 +43,7 @@ known: dict[bytes, Binding] = {}
 def digest(step: Step, target: Target) -> bytes | None:
     """The digest of a segment; None where a parameter is no plain value."""
     number: dict[Node, int] = {}
-    parts: list[Any] = [target.fingerprint]
+    parts: list[Any] = [target.fingerprint, most()]
     for node in step.inputs:
         number[node] = len(number)
         parts.append((node.shape, node.dtype.str))

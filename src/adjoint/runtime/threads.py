@@ -1,7 +1,10 @@
 """The thread pool: one job at a time is shared by the calling thread and a team of workers.
 
-Enters: a body, `void body(ptr context, i64 index)`, its context, and a count.  Leaves: nothing; the
-body has run exactly once for each index below the count, and what it wrote is visible.
+Enters: a body, `void body(ptr context, i64 index, i64 seat)`, its context, and a count.  Leaves:
+nothing; the body has run exactly once for each index below the count, and what it wrote is visible.
+The seat is the thread's number in this job, below the count too: no two bodies that run at the same
+time have the same, so that memory for each seat is memory for each of them, and one thread finds
+its own in its cache from body to body (the caller's seat is 0).
 
     team = pool()           # the process's pool; its workers do not run yet
     team.ensure_started()   # before a parallel program first runs in this process
@@ -46,8 +49,9 @@ when it has moved.  A team with more threads than the process has processors is 
       or run serially                              is not `seen`, spinning, then as in 6;
     2 write body, context, count, next = 0         closed: end.  No seats: missed, seen = epoch
     3 open: epoch + 1, seats = s (exchange,      2 enter: seats - 1, inside + 1 (cmpxchg, acquire)
-      seq_cst); load sleepers (seq_cst), wake      or look again
-      s - (workers - sleepers) of them           3 read body, context, count
+      seq_cst); load sleepers (seq_cst), wake      or look again; the seat's number is that of the
+      s - (workers - sleepers) of them             seats before
+                                                 3 read body, context, count
     4 run: index = front++ (relaxed), while      4 run: index = count - 1 - back++ (relaxed),
       front + back is below the count              while front + back is below the count
                                                  5 leave: inside - 1 (acq_rel); the last one wakes
@@ -208,7 +212,7 @@ run:
   %more = icmp slt i64 %all, %count
   br i1 %more, label %work, label %shut
 work:
-  call void %body(ptr %context, i64 %index)
+  call void %body(ptr %context, i64 %index, i64 0)
   br label %run
 
 shut:
@@ -257,7 +261,7 @@ alone:
   br i1 %any, label %serial, label %end
 serial:
   %i = phi i64 [ 0, %alone ], [ %i.next, %serial ]
-  call void %body(ptr %context, i64 %i)
+  call void %body(ptr %context, i64 %i, i64 0)
   %i.next = add i64 %i, 1
   %again = icmp slt i64 %i.next, %count
   br i1 %again, label %serial, label %end
@@ -318,6 +322,7 @@ enter:
   %entered = extractvalue { i64, i1 } %swap, 1
   br i1 %entered, label %read, label %look
 read:
+  %seat = lshr i64 %seats, 32
   %body = load ptr, ptr %job, align 8
   %context = load ptr, ptr %context.at, align 8
   %count = load i64, ptr %count.at, align 8
@@ -333,7 +338,7 @@ run:
   %index = sub i64 %before, 1
   br i1 %more, label %work, label %leave
 work:
-  call void %body(ptr %context, i64 %index)
+  call void %body(ptr %context, i64 %index, i64 %seat)
   br label %run
 leave:
   %at.leave = atomicrmw sub ptr %pool, i64 $INSIDE acq_rel, align 8
@@ -526,7 +531,7 @@ class Pool:
 
     def _planned(self) -> int:
         """Workers to start."""
-        wanted = processors() if self.threads is None else self.threads
+        wanted = min(processors(), most()) if self.threads is None else self.threads
         return max(0, min(wanted - 1, MOST)) if Kernel.find() else 0
 
     def limit(self, threads: int | None) -> int | None:
@@ -685,6 +690,13 @@ def processors() -> int:
         return max(1, min(count, -(-int(quota) // int(period))))
     except (OSError, ValueError):  # no such file, or "max": no quota
         return count
+
+
+@lru_cache(maxsize=1)
+def most() -> int:
+    """How many threads share a job of this process's pool at most, the calling one included: there
+    is memory for so many seats.  A team that is started later, after a fork, is no larger."""
+    return processors()
 
 
 class Kernel(NamedTuple):
