@@ -32,16 +32,16 @@ from .ir import (
     walk,
 )
 
+APART = 2048  # bytes between the parts of different blocks, where they are short
+
 
 class Cut(NamedTuple):
-    """How an axis is cut into blocks: `blocks` of them, of `by` elements, a multiple of `step`; the
-    last one has those left over, too."""
+    """How an axis is cut into blocks: `blocks` of them, of `by` elements; the last one has those
+    left over, too."""
 
     end: Symbol
     blocks: Symbol
     by: Symbol
-    step: int
-    rough: int  # how many blocks there are where sizes count as `graph.cost.rough` says
 
 
 class Blocks(NamedTuple):
@@ -68,7 +68,12 @@ def chunked(
         if axis is None:
             continue
         last = cut.end.value - (cut.blocks.value - 1) * cut.by.value
-        length = symbol(("longest block", cut.end, cut.blocks), last)
+        if len(array.shape) == 1:
+            last += APART // array.dtype.itemsize
+        length = symbol(
+            ("longest block", cut.end, cut.blocks, array.dtype.itemsize * (len(array.shape) == 1)),
+            last,
+        )
         back = symbol(("block size, back", cut.end, cut.blocks), -cut.by.value)
         shape: list[Size] = list(array.shape)
         shape[axis] = length
@@ -86,15 +91,12 @@ def chunked(
 
 
 def shared_arrays(body: Sequence[Any], blocks: dict[Loop, Blocks]) -> dict[Array, list[Access]]:
-    """The arrays of two axes at least which loops cut in one way read and store, and nobody else
-    touches, with these accesses."""
+    """The arrays which several loops cut in one way read and store, and nobody else touches, with
+    these accesses."""
     found: dict[Array, list[Access]] = {
         x.array: []
         for x in body
-        if isinstance(x, Scratch)
-        and x.fill is None
-        and not x.compensated
-        and len(x.array.shape) > 1
+        if isinstance(x, Scratch) and x.fill is None and not x.compensated and x.array.shape
     }
     for outermost in body:
         where = blocks.get(outermost) if isinstance(outermost, Loop) else None
@@ -125,7 +127,7 @@ def touched(item: Any) -> list[Array]:
 
 def axis_of(accesses: Sequence[Access]) -> int | None:
     """The axis along which each access follows its block's elements, if it is always the same one,
-    not the first, and no other place depends on the block."""
+    not the first of several, and no other place depends on the block."""
     axes: set[int | None] = set()
     for item, (_, block, element) in accesses:
         along = [
@@ -135,7 +137,8 @@ def axis_of(accesses: Sequence[Access]) -> int | None:
         ]
         exact = len(along) == 1 and item.places[along[0]].terms == ((element, 1),)
         axes.add(along[0] if exact and item.places[along[0]].offset == 0 else None)
-    return axes.pop() if len(axes) == 1 and not axes & {None, 0} else None
+    (axis,) = axes if len(axes) == 1 else (None,)
+    return None if axis == 0 and len(accesses[0][0].places) > 1 else axis
 
 
 __all__ = ["Blocks", "Cut", "chunked"]

@@ -15,8 +15,10 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from ..graph.cost import DEAR, rough
-from .chunks import Blocks, Cut, chunked
+from .chunks import APART, Blocks, Cut, chunked
 from .deliver import delivered
 from .ir import (
     INDEX,
@@ -61,84 +63,116 @@ class Written(NamedTuple):
 
 def share(program: Program, lanes: int) -> Program:
     """Cut the outermost loops that are worth it into blocks."""
-    body: list[Any] = []
-    changed = False
     made = Made()
-    for item in program.body:
-        if isinstance(item, Loop):
-            leader = made.leader(item)
-            found = shared(item, lanes, made, WORTH if leader is None else NEAR_WORTH, leader)
-            if found is not None:
-                body += found
-                changed = True
-                continue
-        body.append(item)
-    if not changed:
+    cut = cuts(program, lanes, made)
+    if not cut:
         return program
+    body: list[Any] = []
+    for item in program.body:
+        body += shared(item, lanes, made, cut[item]) if item in cut else [item]
     body = chunked(body, made.blocks, made.symbol)
     return Program(program.inputs, program.outputs, delivered(body, made.totals))
 
 
 class Made:
-    """What is made here: symbols, one for each meaning; loops over blocks, and the arrays that
-    these write, each iteration of a loop at places of its own; the updates by all blocks' results.
-    """
+    """What is made here: symbols, one for each meaning; loops over blocks; the updates by all
+    blocks' results."""
 
     def __init__(self) -> None:
         self.found: dict[Any, Symbol] = {}
         self.blocks: dict[Loop, Blocks] = {}
-        self.rows: dict[Array, Cut] = {}
         self.totals: set[Update] = set()  # each is done once for every element of its array
 
-    def leader(self, loop: Loop) -> Cut | None:
-        """How an earlier loop was cut whose rows the iterations of this one read, each its own: cut
-        in the same way, each processor reads what lies in its own cache."""
-        mine = following(loop)
-        for x in walk(loop.body):
-            if isinstance(x, Load) and x.array in self.rows and is_own(x, mine):
-                cut = self.rows[x.array]
-                if cut.end is loop.end:
-                    return cut
-        return None
+    def row(self, cells: Size, dtype: np.dtype) -> Size:
+        """The length of a block's row among those of all blocks, which lie apart."""
+        gap = APART // dtype.itemsize
+        if isinstance(cells, int):
+            return cells + gap if cells > FEW else cells
+        return self.symbol(("row", cells, gap), cells.value + gap)
 
-    def note(self, loop: Loop, outer: Loop, cut: Cut) -> None:
-        """A loop that was cut, and the loop over its blocks."""
-        mine = following(loop)
-        self.blocks[outer] = Blocks(cut, outer.index, loop.index)
-        stores = [x for x in walk(loop.body) if isinstance(x, Store)]
-        self.rows.update((x.array, cut) for x in stores if is_own(x, mine))
+    def cut(self, loop: Loop, count: int, step: int) -> Cut:
+        """A loop's elements in about so many blocks."""
+        n = loop.end.value
+        size = max(n // count // step * step, step)
+        blocks = self.symbol(("blocks", loop), n // size)
+        return Cut(loop.end, blocks, self.symbol(("block size", loop), size))
 
     def symbol(self, key: Any, value: int) -> Symbol:
         """The symbol of a number."""
         return self.found.setdefault((*key, value), Symbol(value))
 
 
-def shared(
-    loop: Loop, lanes: int, made: Made, worth: int = WORTH, leader: Cut | None = None
-) -> list[Any] | None:
-    """A loop in blocks, with what goes before and after; None where it is not worth it.  It follows
-    the cut of its leader where it would have about as many blocks of its own."""
+class Wish(NamedTuple):
+    """A loop that is worth blocks."""
+
+    loop: Loop
+    step: int  # elements that a block has a multiple of
+    usual: int  # how many blocks, where sizes count as `graph.cost.rough` says
+    blocks: int
+
+
+def cuts(program: Program, lanes: int, made: Made) -> dict[Loop, Cut]:
+    """How the outermost loops that are worth it are cut.  A loop whose iterations read, each its
+    own, what those of an earlier loop wrote is cut as that one is, in the lower number of blocks:
+    then a processor finds what it reads in its own cache.  Unless it wants far fewer."""
+    first: dict[Array, Loop] = {}  # of an array, the first loop of those that hand it on
+    groups: dict[Loop, list[Wish]] = {}
+    for loop in program.body:
+        if not isinstance(loop, Loop):
+            continue
+        mine, rows = following(loop), []
+        leader = None
+        for x in walk(loop.body):
+            if isinstance(x, Store) and is_own(x, mine):
+                rows.append(x.array)
+            elif isinstance(x, Load) and is_own(x, mine) and leader is None:
+                found = first.get(x.array)
+                leader = found if found is not None and found.end is loop.end else None
+        wish = wished(loop, lanes, WORTH if leader is None else NEAR_WORTH)
+        if wish is None:
+            continue
+        if leader is None or not fit(groups[leader][0], wish):
+            leader = loop
+        groups.setdefault(leader, []).append(wish)
+        first.update(dict.fromkeys(rows, leader))
+    found_cuts: dict[Loop, Cut] = {}
+    for leader, wishes in groups.items():
+        fewest = min(wish.blocks for wish in wishes)
+        count = max(fewest, min(2, wishes[0].blocks))
+        cut = made.cut(leader, count, wishes[0].step)
+        found_cuts.update((wish.loop, cut) for wish in wishes)
+    return found_cuts
+
+
+def fit(one: Wish, other: Wish) -> bool:
+    """Whether two loops may be cut alike: they want about as many blocks."""
+    most, fewest = max(one.usual, other.usual), min(one.usual, other.usual)
+    return one.step == other.step and most <= 2 * fewest
+
+
+def wished(loop: Loop, lanes: int, worth: int) -> Wish | None:
+    """How many blocks a loop wants; None where they are not worth it."""
     if not isinstance(loop.end, Symbol) or loop.begin != 0:
         return None
     written = writes(loop)
     if not written.is_shareable:
         return None
-    n, step = loop.end.value, lanes if loop.lanes else 1
+    step = lanes if loop.lanes else 1
     partial = partial_results(loop) if lanes > 1 else set()
     usual = number_of_blocks(loop, written, partial, lanes, rough, worth)
-    if usual < 2 or n < 2 * step:
+    if usual < 2 or loop.end.value < 2 * step:
         return None
-    if leader is not None and leader.step == step and leader.rough <= 2 * usual:
-        cut = leader
-    else:
-        count = number_of_blocks(loop, written, partial, lanes, int, worth)
-        size = max(n // count // step * step, step)
-        count = n // size
-        blocks = made.symbol(("blocks", loop), count)
-        cut = Cut(loop.end, blocks, made.symbol(("block size", loop), size), step, usual)
+    count = number_of_blocks(loop, written, partial, lanes, int, worth)
+    return Wish(loop, step, usual, count)
+
+
+def shared(loop: Loop, lanes: int, made: Made, cut: Cut) -> list[Any]:
+    """A loop in blocks, with what goes before and after."""
+    written = writes(loop)
+    partial = partial_results(loop) if lanes > 1 else set()
     blocks, by, count = cut.blocks, cut.by, cut.blocks.value
     outer = Loop(blocks, blocks=True, rare=loop.rare)
-    made.note(loop, outer, cut)
+    made.blocks[outer] = Blocks(cut, outer.index, loop.index)
     first = Operation("mul", [outer.index, by], INDEX)
     following = Operation("add", [first, by], INDEX)
     one = Constant(1, INDEX)
@@ -167,7 +201,12 @@ def shared(
         groups.setdefault(number_of_cells(array, made), []).append(array)
     for cells, some in groups.items():
         is_wide = lanes > 1 and min(extent(cells), rough(extent(cells))) >= max(lanes, FEW)
-        every = {a: Array((blocks, cells), a.dtype, "scratch", base=rows.get(a)) for a in some}
+        every = {
+            a: Array((blocks, cells), a.dtype, "scratch", base=rows[a])
+            if a in rows
+            else Array((blocks, made.row(cells, a.dtype)), a.dtype, "scratch")
+            for a in some
+        }
         before += [Scratch(x) for x in every.values() if x.base is None]
         starts = [(every[a], neutral(written.updates[a], a.dtype)) for a in some if a in direct]
         if starts:
@@ -196,7 +235,11 @@ def shared(
             if isinstance(x, Loop):
                 made.totals.update(y for y in x.body if isinstance(y, Update))
                 x.rare = is_rare
-                later += (not is_rare and shared(x, lanes, made, NEAR_WORTH)) or [x]
+                wish = None if is_rare else wished(x, lanes, NEAR_WORTH)
+                if wish is None:
+                    later.append(x)
+                else:
+                    later += shared(x, lanes, made, made.cut(x, wish.blocks, wish.step))
             else:
                 later.append(x)
     return [*before, outer, *later]
