@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -74,6 +75,27 @@ def test_the_address_of_a_program_of_arrays():
     np.testing.assert_array_equal(first, x * y)
     np.testing.assert_array_equal(second, np.cumsum(x))
     assert program.slots[0] == 0  # a copy each time
+
+
+def test_a_large_workspace_comes_from_the_heap():
+    """Where threads share loops, each of them has memory of its own, far from that of others."""
+    n = 40_000
+    rng = np.random.default_rng(4)
+    table = rng.normal(size=(n, 3))
+
+    def f(x):
+        near = np.exp(-np.sum((table - x) ** 2, axis=1))
+        return np.sum(np.sort(near / np.sum(near))[::2])
+
+    program = ad.jit(f).lower(0.5)
+    assert program.workspace_bytes > 1 << 16
+    call = ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_double)(program.address)
+    for x in (0.1, 0.5, -0.3):
+        assert call(x) == pytest.approx(f(x), rel=1e-12)
+    points = rng.normal(size=32)
+    with ThreadPoolExecutor(4) as team:
+        found = list(team.map(call, points.tolist()))
+    np.testing.assert_allclose(found, [f(x) for x in points], rtol=1e-12)
 
 
 def test_captured_arrays_are_read_where_they_are():

@@ -4,6 +4,7 @@ Enters: the machine code of a whole program with one float64 number as its resul
 signature that is wanted.  Leaves: a `ctypes` function of that signature, which holds all that it
 needs.  A few lines of LLVM IR around the program: they lay out its slots on the stack, fill in what
 is the same in all calls, and call it, so that several threads may call at once, without the GIL.
+A large workspace is taken from the heap, anew in each call.
 
 | signature | the program's inputs |
 |---|---|
@@ -14,7 +15,7 @@ is the same in all calls, and call it, so that several threads may call at once,
 | `int (double *, intptr_t, double *, void *)` | the same; for `scipy.ndimage.generic_filter` |
 
 The last one writes its result to the second pointer, and returns 1, or 0 where it failed.  Where
-another number of elements comes, or an index is out of range, the result is NaN.
+another number of elements comes, an index is out of range, or memory is short, the result is NaN.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from ..codegen.compile import compile_object
 from . import cpu
 from .native import ALIGNMENT, Native
 
-STACK = 1 << 16  # bytes of workspace that a call may have on the stack
+STACK = 1 << 16  # bytes of workspace that a call has on the stack at most
 DOUBLES = ctypes.POINTER(ctypes.c_double)
 SIGNATURES: dict[str, tuple[Any, ...]] = {
     "double (double)": (ctypes.c_double, ctypes.c_double),
@@ -85,8 +86,6 @@ def misfit(native: Native, given: int, captured: Sequence[Any], signature: str) 
             return "it captured a traced value"
         if x.dtype != node.dtype or not x.flags.c_contiguous:
             return "a captured array is not contiguous"
-    if native.workspace > STACK:
-        return f"it needs {native.workspace:,} bytes of workspace, the stack gives {STACK:,}"
     return None
 
 
@@ -128,7 +127,8 @@ def module_text(native: Native, given: int, captured: Sequence[Any], signature: 
     if len(native.step.outputs) > 1:
         lines.append("  %spare = alloca i64, align 8")
         put(inputs + 1, "ptr", "%spare")
-    if native.workspace:
+    on_heap = native.workspace > STACK
+    if native.workspace and not on_heap:
         lines.append(f"  %room = alloca i8, i64 {native.workspace}, align {ALIGNMENT}")
         put(native.workspace_slot, "ptr", "%room")
     for k in [*range(given, inputs), *range(native.workspace_slot + 1, len(slots))]:
@@ -139,6 +139,9 @@ def module_text(native: Native, given: int, captured: Sequence[Any], signature: 
         kind = "i64" if "i64 %n" in HEADS[signature] else "i32"
         lines += [f"  %fits = icmp eq {kind} %n, {count}", "  br i1 %fits, label %run, label %fail"]
         lines.append("run:")
+    if on_heap:
+        lines += taken(native.workspace)
+        put(native.workspace_slot, "ptr", "%room")
     lines += [
         f"  store i64 {native.code.address}, ptr %cell, align 8",
         "  %program = load ptr, ptr %cell, align 8",
@@ -147,15 +150,38 @@ def module_text(native: Native, given: int, captured: Sequence[Any], signature: 
         "  %found = load double, ptr %out, align 8",
         "  %value = select i1 %sound, double %found, double 0x7FF8000000000000",
     ]
+    if on_heap:
+        lines.append("  call void %free(ptr %block)")
     if signature.startswith("int"):
         lines += ["  store double %value, ptr %result, align 8",
                   "  %done = zext i1 %sound to i32", "  ret i32 %done"]  # fmt: skip
     else:
         lines.append("  ret double %value")
-    if is_counted:
+    if is_counted or on_heap:
         failed = "i32 0" if signature.startswith("int") else "double 0x7FF8000000000000"
         lines += ["fail:", f"  ret {failed}"]
     return "\n".join([*lines, "}"]) + "\n"
+
+
+def taken(size: int) -> list[str]:
+    """Memory from the heap, by the functions of Python that need no lock."""
+    api = ctypes.pythonapi
+    take, leave = (
+        ctypes.cast(function, ctypes.c_void_p).value
+        for function in (api.PyMem_RawMalloc, api.PyMem_RawFree)
+    )
+    return [
+        f"  %take = inttoptr i64 {take} to ptr",
+        f"  %free = inttoptr i64 {leave} to ptr",
+        f"  %block = call ptr %take(i64 {size + ALIGNMENT})",
+        "  %short = icmp eq ptr %block, null",
+        "  br i1 %short, label %fail, label %go",
+        "go:",
+        "  %block.at = ptrtoint ptr %block to i64",
+        f"  %block.end = add i64 %block.at, {ALIGNMENT - 1}",
+        f"  %room.at = and i64 %block.end, {-ALIGNMENT}",
+        "  %room = inttoptr i64 %room.at to ptr",
+    ]
 
 
 __all__ = ["SIGNATURES", "callback"]
