@@ -23,7 +23,7 @@ FLOORS = {
         " linalg/ fft control loop random"
     },
     3: {
-        "transform": "linearize transpose batch checkpoints loops recompute",
+        "transform": "linearize transpose batch checkpoints loops recompute taylor",
         "optimize": "simplify inline loops pack pipeline expression literal express routines"
         " segments complex_formulas parts statements merge fuse",
     },
@@ -40,20 +40,24 @@ FLOORS = {
         " pieces branches stages callback"
     },
     7: {
-        "front": "context operands guards writing protocols trace batch numpy/ linalg special"
+        "front": "context operands guards writing protocols trace batch dual numpy/ linalg special"
         " mathematics drawing counterparts outside reach overlay differentiate program record"
-        " arguments surroundings writes compiled custom random explain/ structured checkpoint"
+        " arguments taylor surroundings writes compiled custom random explain/ structured"
+        " checkpoint symbolic/ draw/"
     },
-    8: {"": "api testing __init__ tour/ __main__"},  # the tour uses the package as a reader does
+    8: {"": "api testing comparison/ __init__ tour/ cli __main__"},  # those after it read it
 }
 INSIDE = {
+    "comparison": "table problem peers",
     "codegen/mathlib": "registry coefficients vectors estimates exponential logarithm hyperbolic"
     " power trigonometric inverse_trigonometric error gamma",
     "codegen/operations": "table routines arithmetic rounding external special",
     "ops/special": "common error gamma incomplete elementary integrals bessel elliptic polynomials",
     "ops/linalg": "common solve decompose functions",
     "runtime/entry": "facts instructions code record native",
+    "front/draw": "boxes colours arrange plain svg raster picture values graphs fold kernels",
     "front/explain": "kernels measure report",
+    "front/symbolic": "tidy expression printing parse rules terms simplify convert record",
     "front/numpy": "register elementwise scimath reductions ufunc_methods statistics sorting"
     " calculus contract linalg layout rearranging padding creation indexing fft writing plain"
     " methods iteration",

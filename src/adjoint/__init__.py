@@ -23,26 +23,35 @@ from .api import (
     vmap,
 )
 from .base.errors import AdjointError, DifferentiationError, GraphError, ShapeError, TracingError
-from .front import linalg, numpy, random, special
+from .comparison import compare
+from .front import linalg, numpy, random, special, symbolic
 from .front.checkpoint import checkpoint, checkpoint_name
 from .front.custom import custom_derivative
+from .front.draw import draw
+from .front.dual import Dual
 from .front.explain import explain
 from .front.structured import cond, fori_loop, scan, switch, while_loop
 from .front.structured import each as map
+from .front.symbolic import expression, symbols
+from .front.taylor import taylor
 
 __version__ = "0.1.0"
 __all__ = [
     "AdjointError",
     "DifferentiationError",
+    "Dual",
     "GraphError",
     "ShapeError",
     "TracingError",
     "checkpoint",
     "checkpoint_name",
+    "compare",
     "cond",
     "custom_derivative",
     "derivative",
+    "draw",
     "explain",
+    "expression",
     "fori_loop",
     "grad",
     "hessian",
@@ -61,6 +70,9 @@ __all__ = [
     "special",
     "stop_gradient",
     "switch",
+    "symbolic",
+    "symbols",
+    "taylor",
     "testing",
     "value_and_grad",
     "vjp",

@@ -38,6 +38,7 @@ from .front.context import batching, context, differentiating
 from .front.differentiate import Differentiation
 from .front.operands import numeric
 from .front.overlay import counterpart, overlay
+from .front.taylor import nth_derivative
 from .front.trace import Tensor, settled
 from .graph import op
 from .transform.checkpoints import bounded, memory_of
@@ -399,6 +400,8 @@ def derivative(function: Callable, n: int = 1) -> Callable:
     """The n-th derivative of a function of one number.
 
     The function's result may be a number or an array (then each element is differentiated).
+    From the second order on by Taylor series (see `taylor`), at a cost that is quadratic in n; by
+    nested first derivatives where the function goes through an operation without series.
 
     >>> import adjoint as ad, numpy as np
     >>> ad.derivative(lambda x: x**5, 3)(2.0)
@@ -428,6 +431,10 @@ def derivative(function: Callable, n: int = 1) -> Callable:
             )
         x = differentiable(x, "derivative")
         one: Any = 1.0 if type_of(x).weak else x.dtype.type(1)
+        if n > 1:
+            found = nth_derivative(lambda v: function(v, *args, **kwargs), x, n)
+            if found is not NotImplemented:
+                return found
         return jvp(lambda v: inner(v, *args, **kwargs), (x,), (one,))[1]
 
     return transformed("derivative", function, call)

@@ -645,8 +645,6 @@ class RecordingTensor(Tensor):
         unknown = recorded and program.is_unknown(inputs, values)
         if unknown:
             output = unevaluated(primitive, values, parameters)
-        elif level == 1:
-            output = primitive.evaluate(*values, **parameters)
         else:
             output = apply(primitive, tuple(values), parameters)
         if recorded:
@@ -878,6 +876,8 @@ def plain_value(x: Any) -> Any:
         x.flush()
         if isinstance(x, RecordingTensor):
             x = x.value
+        elif not hasattr(x, "inner"):  # a dual number, an expression
+            x = x.held()
         elif not x.inner.shape[0]:  # type: ignore[attr-defined]
             return np.ones(x.shape, x.dtype)
         else:

@@ -17,6 +17,7 @@ from ...base.errors import TracingError, message
 from ...graph import op
 from ...graph.op import Traced
 from ..context import context
+from ..dual import Dual
 from ..operands import functions, ufuncs
 from ..protocols import apply_ufunc, strengthened, unsupported
 from ..trace import RecordingTensor, Tensor, formed
@@ -33,6 +34,9 @@ def known(x: Any, what: str) -> np.ndarray:
     """The plain value where it is known when the function is traced; `what` names the asker.  Under
     `jit` integers and truth values are, and become part of the program: a guard."""
     while isinstance(x, Tensor):
+        if isinstance(x, Dual):
+            x = x.value
+            continue
         running = "jit" if context.program is not None else "vmap"
         if isinstance(x, RecordingTensor):
             if running == "vmap":
@@ -62,7 +66,7 @@ def places_of(x: Any, what: str) -> np.ndarray:
 
 def is_known(x: Any) -> bool:
     """Whether `known` would answer, and no guard be needed."""
-    while isinstance(x, RecordingTensor) and context.program is None:
+    while isinstance(x, (RecordingTensor, Dual)) and context.program is None:
         x = x.value
     return not isinstance(x, Tensor)
 

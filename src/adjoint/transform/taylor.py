@@ -1,0 +1,548 @@
+"""Taylor mode: power series through a graph, coefficient by coefficient.
+
+Enters: nodes in order, the directions in which some of them move, and the values that the rules
+read.  Leaves: the coefficients of the rest.  The idea: a series is computed as far as it is asked
+for.  Sums and linear operations act on each coefficient, products and multilinear operations
+convolve.  Every other elementwise operation z = f(u) follows from z' = f'(u) u': the declared
+partial derivative is itself a program over u and z, whose series is computed by the same rules, one
+coefficient behind; an operation with a declared tangent rule likewise, the rule being applied to
+the series of u'.  No primitive declares a rule for series of its own.
+
+Equal operations on equal series are one series.  So the partial derivative of sin, cos, leads back
+to sin, and a finite set of series determines all coefficients: the cost is quadratic in the order.
+Where each derivative is a new function (Bessel and polygamma functions, powers) there is one more
+series for each order, a coefficient shorter: the cost is cubic.
+
+Source: Griewank and Walther, *Evaluating Derivatives* (2008), chapter 13.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..base.dtypes import Type, is_inexact, type_of
+from ..base.errors import DifferentiationError, GraphError, message
+from ..graph import op
+from ..graph.function import Function, bits
+from ..graph.node import Node, ancestors, input_node
+from ..graph.primitive import Jvp, Linear, Multilinear, Partials, Primitive, Structural, Zero
+from .linearize import Look, fit, zeros_like_type
+
+IDENTITIES = frozenset(["variable", "named", "recompute"])  # of their first operand
+CALLS = frozenset(["call", "checkpoint"])
+SMALL = 64  # bytes up to which equal arrays are found to be equal
+
+
+class NoSeries(DifferentiationError):
+    """An operation through which series are not computed."""
+
+
+class Series:
+    """A power series in one parameter; coefficients are computed when they are asked for.
+
+    `begin` computes the first coefficient where `start` was not given; `rule(k)` gives coefficient
+    k >= 1 from earlier ones of this series and from those up to k of its inputs.  None stands for a
+    zero.
+    """
+
+    __slots__ = ("begin", "higher", "negative", "rule", "start", "type")
+
+    def __init__(self, kind: Type, start: Any = None, begin: Callable | None = None) -> None:
+        self.type = kind
+        self.start = start
+        self.begin = begin
+        self.higher: list[Any] = []
+        self.rule: Callable[[int], Any] = lambda k: None
+        self.negative: Series | None = None  # the series whose negative it is
+
+    def coefficient(self, k: int) -> Any:
+        """The coefficient of order k; None is a zero (the first one is never None)."""
+        if k == 0:
+            if self.start is None:
+                if self.begin is None:
+                    raise GraphError("a series read a value that was not kept")
+                self.start = self.begin()
+            return self.start
+        known = self.higher
+        while len(known) < k:
+            known.append(self.rule(len(known) + 1))
+        return known[k - 1]
+
+
+def expand(
+    order: Sequence[Node], directions: Mapping[Node, Any], look: Look, degree: int
+) -> dict[Node, list[Any]]:
+    """The coefficients 1 to `degree` of every node of `order` that depends on those given.
+
+    The given nodes move along their directions: their coefficient 1 is the direction, the others
+    are zero.
+    """
+    expansion = Expansion()
+    image: dict[Node, Any] = {}
+    for node in order:
+        values, output = look(node)
+        start = None if type(output) is Node else output
+        if node in directions:
+            image[node] = line(Type(node.shape, node.dtype, node.weak), start, directions[node])
+            continue
+        inputs = [
+            known(image.get(x) if type(x) is Node else None, v)
+            for x, v in zip(node.inputs, values, strict=True)
+        ]
+        if node.primitive.name == "item":
+            found = inputs[0][node.parameters["index"]] if type(inputs[0]) is tuple else None
+        elif any(type(x) is Series for x in inputs):
+            kind = node.dtype if type(node.dtype) is tuple else type_of(node)
+            found = expansion.operation(node.primitive, inputs, node.parameters, kind, output)
+        else:
+            continue
+        if type(found) is Series and found.start is None:
+            found.start = start
+        if found is not None:
+            image[node] = found
+    for k in range(1, degree + 1):  # in order, so that no chain of operations is walked recursively
+        for node in order:
+            if type(image.get(node)) is Series:
+                image[node].coefficient(k)
+    return {node: x.higher[:degree] for node, x in image.items() if type(x) is Series}
+
+
+def known(series: Any, value: Any) -> Any:
+    """What stands for an input: its series, which gets its first coefficient; or its value, or what
+    stands for that."""
+    if type(series) is Series:
+        if series.start is None and type(value) is not Node:
+            series.start = value
+        return series
+    return (
+        series if type(series) is tuple or (type(value) is Node and series is not None) else value
+    )
+
+
+def line(kind: Type, start: Any, direction: Any) -> Series:
+    """The series of a variable: its value, its direction, and zeros."""
+    series = Series(kind, start)
+    series.higher.append(direction)
+    return series
+
+
+class Expansion:
+    """The series of one expansion; equal operations give the same one."""
+
+    def __init__(self) -> None:
+        self.table: dict[Any, Any] = {}
+        self.kept: list[Any] = []  # what the keys name by identity
+
+    def operation(
+        self,
+        primitive: Primitive,
+        inputs: Sequence[Any],
+        parameters: dict[str, Any],
+        kind: Any,
+        start: Any = None,
+    ) -> Any:
+        """The series of an operation's output (a tuple of several), or its value if it is constant.
+
+        `kind` is the output's type or a tuple of types, `start` its value where that is known.
+        """
+        name = primitive.name
+        if name in CALLS and any(type(x) is Series for x in inputs):
+            return self.called(parameters["function"], inputs)
+        form = primitive.form(any(type_of_input(x).dtype.kind == "c" for x in inputs))
+        kinds = (kind,) if isinstance(kind, Type) else kind
+        moves = any(type(x) is Series for x in inputs)
+        if not moves or isinstance(form, Zero) or not any(is_inexact(t.dtype) for t in kinds):
+            return start if start is not None else begun(primitive, inputs, parameters)
+        if name in IDENTITIES:
+            return inputs[0]
+        if name == "neg" and inputs[0].negative is not None:
+            return inputs[0].negative
+        key = self.key(primitive, inputs, parameters, kinds)
+        found = None if key is None else self.table.get(key)
+        if found is None:
+            found = self.fresh(primitive, form, inputs, parameters, kind)
+            if key is not None:
+                self.table[key] = found
+        return found
+
+    def key(
+        self, primitive: Primitive, inputs: Sequence[Any], parameters: Any, kinds: tuple
+    ) -> Any:
+        """What equal operations on equal series have in common; None where values are not known."""
+        parts: list[Any] = []
+        for x in inputs:
+            if type(x) is Series or (isinstance(x, np.ndarray) and x.nbytes > SMALL):
+                self.kept.append(x)
+                parts.append(("identity", id(x)))
+            elif isinstance(x, (Type, Node)):
+                return None
+            else:
+                self.kept.append(x)
+                parts.append(bits(x))
+        found = primitive.name, tuple(parts), bits(parameters), kinds
+        try:
+            hash(found)
+        except TypeError:
+            return None
+        return found
+
+    def fresh(
+        self, primitive: Primitive, form: Any, inputs: Sequence[Any], parameters: Any, kind: Any
+    ) -> Any:
+        """A new series of an operation's output."""
+        if isinstance(form, Structural) or type(form) not in RULES:
+            raise refused(primitive, form)
+        begin = lambda: begun(primitive, inputs, parameters)
+        if not isinstance(kind, Type):
+            return self.fresh_several(primitive, form, inputs, parameters, kind, begin)
+        series = Series(kind, begin=begin)
+        if primitive.name == "neg":
+            series.negative = inputs[0]
+        make = ARITHMETIC.get(primitive.name) or RULES[type(form)]
+        series.rule = make(self, primitive, form, inputs, parameters, series)
+        return series
+
+    def fresh_several(
+        self,
+        primitive: Primitive,
+        form: Any,
+        inputs: Sequence[Any],
+        parameters: Any,
+        kinds: Sequence[Type],
+        begin: Callable,
+    ) -> tuple:
+        """The series of an operation with several outputs."""
+        if type(form) is not Jvp:
+            raise refused(primitive, form)
+        several = tuple([Series(t) for t in kinds])
+        for i, series in enumerate(several):
+            series.begin = lambda i=i: begin()[i]
+        slopes: list[Any] = []
+
+        def rule_of(i: int) -> Callable:
+            def rule(k: int) -> Any:
+                if not slopes:
+                    slopes.extend(self.slopes(form, inputs, parameters, several))
+                return over_order(at(slopes[i], k - 1), k, several[i].type)
+
+            return rule
+
+        for i, series in enumerate(several):
+            if is_inexact(series.type.dtype):
+                series.rule = rule_of(i)
+        return several
+
+    def slopes(self, form: Jvp, inputs: Sequence[Any], parameters: Any, output: Any) -> Any:
+        """The series of z', which the tangent rule gives for the series u and u'."""
+        image: dict[Node, Any] = {}
+
+        def bare(series: Series) -> Node:
+            node = input_node(series.type)
+            image[node] = series
+            return node
+
+        primals = [bare(x) if type(x) is Series else placeholder(x) for x in inputs]
+        tangents = [bare(self.slope(x)) if type(x) is Series else None for x in inputs]
+        y = tuple([bare(x) for x in output]) if type(output) is tuple else bare(output)
+        found = form.rule(primals, tangents, y, **parameters)
+        if type(output) is tuple:
+            return [self.over(x, image) for x in found]
+        return self.over(found, image)
+
+    def slope(self, series: Series) -> Series:
+        """The series of the derivative: its coefficient k is (k + 1) times coefficient k + 1."""
+        key = "slope", id(series)
+        found = self.table.get(key)
+        if found is None:
+            self.kept.append(series)
+
+            def scaled(k: int) -> Any:
+                c = series.coefficient(k + 1)
+                return None if c is None else (k + 1) * c
+
+            def first() -> Any:
+                c = series.coefficient(1)
+                return zeros_like_type(series.type) if c is None else c
+
+            found = self.table[key] = Series(series.type, begin=first)
+            found.rule = scaled
+        return found
+
+    def partials(self, form: Partials, inputs: Sequence[Any], output: Series) -> list[tuple]:
+        """(u, f'(u)) for each input that moves: a series, or a constant."""
+        image: dict[Node, Any] = {}
+        given: list[Any] = []
+        for x in inputs:
+            if type(x) is Series:
+                node = input_node(x.type)
+                image[node] = x
+                given.append(node)
+            else:
+                given.append(placeholder(x))
+        y = input_node(output.type)
+        image[y] = output
+        found = []
+        for x, partial in zip(inputs, form.partials, strict=True):
+            if type(x) is Series and partial is not None:
+                slope = partial(*given, y) if callable(partial) else partial
+                found.append((x, self.over(slope, image)))
+        return found
+
+    def over(self, result: Any, image: dict[Node, Any]) -> Any:
+        """The series of a small graph over the nodes that are known; a value if it is constant."""
+        if not isinstance(result, Node):
+            return result
+        for node in ancestors([result]):
+            if node not in image:
+                self.place(node, image)
+        return image[result]
+
+    def place(self, node: Node, image: dict[Node, Any]) -> None:
+        """Put in what stands for a node of a graph, its inputs being known."""
+        name, parameters = node.primitive.name, node.parameters
+        if name == "constant":
+            image[node] = parameters["value"]
+        elif name == "item":
+            image[node] = image[node.inputs[0]][parameters["index"]]
+        else:
+            inputs = [image[x] for x in node.inputs]
+            kind = node.dtype if type(node.dtype) is tuple else type_of(node)
+            image[node] = self.operation(node.primitive, inputs, parameters, kind)
+
+    def called(self, function: Function, inputs: Sequence[Any]) -> tuple:
+        """The series of a called graph's outputs."""
+        image: dict[Node, Any] = dict(zip(function.inputs, inputs, strict=True))
+        for node in function.order:
+            if node not in image:
+                self.place(node, image)
+        return tuple([image[x] for x in function.outputs])
+
+
+# ------------------------------------------------------------------------------------------- rules
+
+
+def by_partials(
+    expansion: Expansion,
+    _primitive: Primitive,
+    form: Partials,
+    inputs: Any,
+    _p: Any,
+    output: Series,
+) -> Callable:
+    """k z_k = sum over j of j u_j f'(u)_(k-j), for each input u that moves."""
+    terms: list[tuple] = []
+
+    def rule(k: int) -> Any:
+        if not terms:
+            terms.extend(expansion.partials(form, inputs, output))
+        total = None
+        for u, slope in terms:
+            if type(slope) is not Series:
+                total = plus(total, times(u.coefficient(k), slope))
+                continue
+            part = None
+            for j in range(1, k + 1):
+                a = u.coefficient(j)
+                if a is not None:
+                    term = times(a, slope.coefficient(k - j))
+                    part = plus(part, term if j == 1 or term is None else j * term)
+            total = plus(total, part if part is None or k == 1 else part / k)
+        return None if total is None else fit(total, output.type)
+
+    return rule
+
+
+def by_product(
+    _e: Expansion, _primitive: Primitive, _form: Any, inputs: Any, _p: Any, output: Series
+) -> Callable:
+    """z = a b: a convolution."""
+    a, b = inputs
+
+    def rule(k: int) -> Any:
+        if type(a) is not Series or type(b) is not Series:
+            found = times(at(a, k), b) if type(a) is Series else times(a, at(b, k))
+        else:
+            found = None
+            for j in range(k + 1):
+                if (j == 0 or a.coefficient(j) is not None) and (
+                    j == k or b.coefficient(k - j) is not None
+                ):
+                    found = plus(found, times(a.coefficient(j), b.coefficient(k - j)))
+        return None if found is None else fit(found, output.type)
+
+    return rule
+
+
+def by_quotient(
+    _e: Expansion, _primitive: Primitive, _form: Any, inputs: Any, _p: Any, output: Series
+) -> Callable:
+    """z = a / b: from a = z b."""
+    a, b = inputs
+
+    def rule(k: int) -> Any:
+        found = at(a, k)
+        if type(b) is Series:
+            for j in range(1, k + 1):
+                c = b.coefficient(j)
+                term = None if c is None else times(c, output.coefficient(k - j))
+                if term is not None:
+                    found = -term if found is None else found - term
+        return None if found is None else fit(op.div(found, at(b, 0)), output.type)
+
+    return rule
+
+
+def by_linear(
+    _e: Expansion, primitive: Primitive, form: Linear, inputs: Any, parameters: Any, output: Series
+) -> Callable:
+    """The operation on each coefficient; what it is not linear in (a mask, places) has no
+    derivative, and counts with its value."""
+
+    def rule(k: int) -> Any:
+        parts = list(inputs)
+        moves = False
+        for i, x in enumerate(inputs):
+            if form.is_linear_in(i):
+                c = x.coefficient(k) if type(x) is Series else None
+                moves = moves or c is not None
+                parts[i] = zeros_like_type(type_of_input(x)) if c is None else c
+            else:
+                parts[i] = at(x, 0)
+        return fit(op.apply(primitive, tuple(parts), parameters), output.type) if moves else None
+
+    return rule
+
+
+def by_multilinear(
+    _e: Expansion, primitive: Primitive, _form: Any, inputs: Any, parameters: Any, output: Series
+) -> Callable:
+    """A convolution over all inputs that move."""
+    places = [i for i, x in enumerate(inputs) if type(x) is Series]
+
+    def terms(parts: list[Any], place: int, rest: int) -> Any:
+        """The sum over the ways to share `rest` among the inputs from `place` on."""
+        i = places[place]
+        if place == len(places) - 1:
+            c = inputs[i].coefficient(rest)
+            if c is None:
+                return None
+            return op.apply(primitive, (*parts[:i], c, *parts[i + 1 :]), parameters)
+        total = None
+        for j in range(rest + 1):
+            c = inputs[i].coefficient(j)
+            if c is not None:
+                parts[i] = c
+                total = plus(total, terms(parts, place + 1, rest - j))
+        return total
+
+    def rule(k: int) -> Any:
+        found = terms(list(inputs), 0, k)
+        return None if found is None else fit(found, output.type)
+
+    return rule
+
+
+def by_solution(
+    _e: Expansion, primitive: Primitive, _form: Any, inputs: Any, parameters: Any, output: Series
+) -> Callable:
+    """z = a^-1 b: from b = a z."""
+    a, b = inputs
+
+    def rule(k: int) -> Any:
+        right = at(b, k)
+        if type(a) is Series:
+            for j in range(1, k + 1):
+                c = a.coefficient(j)
+                z = output.coefficient(k - j)
+                if c is not None and z is not None:
+                    term = op.matmul(c, z)
+                    right = -term if right is None else right - term
+        if right is None:
+            return None
+        return fit(op.apply(primitive, (at(a, 0), right), parameters), output.type)
+
+    return rule
+
+
+def by_tangent_rule(
+    expansion: Expansion, _primitive: Primitive, form: Jvp, inputs: Any, parameters: Any,
+    output: Series,
+) -> Callable:  # fmt: skip
+    """k z_k = (z')_(k-1), where the tangent rule gives z' for the series u and u'."""
+    slope: list[Any] = []
+
+    def rule(k: int) -> Any:
+        if not slope:
+            slope.append(expansion.slopes(form, inputs, parameters, output))
+        return over_order(at(slope[0], k - 1), k, output.type)
+
+    return rule
+
+
+RULES: dict[type, Callable] = {
+    Partials: by_partials,
+    Linear: by_linear,
+    Multilinear: by_multilinear,
+    Jvp: by_tangent_rule,
+}
+ARITHMETIC: dict[str, Callable] = {"mul": by_product, "div": by_quotient, "solve": by_solution}
+
+# ----------------------------------------------------------------------------------------- helpers
+
+
+def at(x: Any, k: int) -> Any:
+    """Coefficient k of a series or of a constant."""
+    if type(x) is Series:
+        return x.coefficient(k)
+    return x if k == 0 else None
+
+
+def plus(a: Any, b: Any) -> Any:
+    """a + b, None being zero."""
+    if a is None or b is None:
+        return b if a is None else a
+    return a + b
+
+
+def times(a: Any, b: Any) -> Any:
+    """a * b, None being zero."""
+    return None if a is None or b is None else a * b
+
+
+def over_order(slope: Any, k: int, kind: Type) -> Any:
+    """z_k from (z')_(k-1)."""
+    return None if slope is None else fit(slope if k == 1 else slope / k, kind)
+
+
+def begun(primitive: Primitive, inputs: Sequence[Any], parameters: dict[str, Any]) -> Any:
+    """The first coefficient of an operation's output."""
+    return op.apply(primitive, tuple([at(x, 0) for x in inputs]), parameters)
+
+
+def type_of_input(x: Any) -> Type:
+    """The type of a series, a value, or what stands for one."""
+    return x.type if type(x) is Series else type_of(x)
+
+
+def placeholder(x: Any) -> Any:
+    """A constant as a rule gets it: a value that was not kept is its type."""
+    return type_of(x) if isinstance(x, Node) else x
+
+
+def refused(primitive: Primitive, form: Any) -> NoSeries:
+    """The error for an operation through which series are not computed."""
+    reason = getattr(form, "reason", "it has several outputs")
+    name = {"custom": "a function with a derivative of the user's own"}.get(
+        primitive.name, primitive.name
+    )
+    return NoSeries(
+        message(
+            f"there are no Taylor series through {name} ({reason})",
+            expected="operations with a declared derivative",
+            instead="`ad.derivative(f, n)`, which nests first derivatives where it must",
+            operation=primitive.name,
+        )
+    )
