@@ -26,3 +26,9 @@ def test_the_message():
         "  at test_vmap_value_kept.py:22: KEPT[0] + 1.0\n"
         "  write instead: `return` it from the function, and use the result"
     )
+
+
+def test_the_position_is_known_however_many_follow():
+    for _ in range(1000):
+        ad.vmap(np.sin)(np.ones(3))
+    test_the_message()

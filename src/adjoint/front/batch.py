@@ -17,7 +17,7 @@ from ..graph.op import Traced
 from ..graph.primitive import Primitive
 from ..ops.declare import in_front
 from ..transform.batch import apply_batched
-from .context import context, place_of
+from .context import Batching, context
 from .operands import functions
 from .trace import Tensor, outlived
 from .writing import VIEWS, duplicate, from_inside, link
@@ -26,14 +26,14 @@ from .writing import VIEWS, duplicate, from_inside, link
 class BatchTensor(Tensor):
     """A value for every row of a batch; `inner` holds them along its axis 0."""
 
-    __slots__ = ("alias", "inner", "level", "serial")
+    __slots__ = ("alias", "by", "inner", "level")
     weak = False
 
-    def __init__(self, inner: Any, level: int, serial: int = 0) -> None:
+    def __init__(self, inner: Any, level: int, by: Batching | None = None) -> None:
         self.alias = None
         self.inner = inner
         self.level = level
-        self.serial = serial or context.serials[level // 2 - 1]  # which `vmap` made it
+        self.by = by or context.running[level // 2 - 1]  # the `vmap` that made it
 
     @property
     def shape(self) -> tuple[int, ...]:  # type: ignore[override]
@@ -45,7 +45,7 @@ class BatchTensor(Tensor):
 
     def process(self, primitive: Primitive, inputs: tuple, parameters: dict[str, Any]) -> Any:
         """Apply the operation to the whole batch."""
-        level, serial = self.level, self.serial
+        level, by = self.level, self.by
         flags = [type(x) is BatchTensor and x.level == level for x in inputs]
         for x, flag in zip(inputs, flags, strict=True):
             if flag:
@@ -53,19 +53,19 @@ class BatchTensor(Tensor):
         inner = [x.inner if flag else x for x, flag in zip(inputs, flags, strict=True)]
         output = apply_batched(primitive, self.inner.shape[0], inner, flags, parameters)
         if isinstance(output, tuple):
-            return tuple(BatchTensor(x, level, serial) for x in output)
+            return tuple(BatchTensor(x, level, by) for x in output)
         if primitive.kind == "index":  # moving the batch axis may have turned it
             output = in_order(output)
-        result = BatchTensor(output, level, serial)
+        result = BatchTensor(output, level, by)
         if primitive in VIEWS:
             link(inputs[0], result, primitive, parameters)
         return result
 
     def check(self) -> None:
         """Raise unless the `vmap` that made it is running."""
-        place, serials = self.level // 2, context.serials
-        if place > len(serials) or serials[place - 1] != self.serial:
-            raise outlived("vmap", place_of(self.serial))
+        place, running = self.level // 2, context.running
+        if place > len(running) or running[place - 1] is not self.by:
+            raise outlived("vmap", self.by.position)
 
     def held(self) -> Any:
         return self.inner
@@ -82,7 +82,7 @@ class BatchTensor(Tensor):
         self.inner = in_front(new, self.inner.shape[0], False)
 
     def twin(self) -> Any:
-        return BatchTensor(self.inner, self.level, self.serial)
+        return BatchTensor(self.inner, self.level, self.by)
 
     def concrete(self, what: str) -> Any:
         inner = self.inner

@@ -21,11 +21,20 @@ from ..base.errors import Position, TracingError, is_internal, message, user_pos
 from ..graph.node import NEVER, next_serial
 
 
+class Batching:
+    """A `vmap` that runs: its handles refer to it, and know by it whether it still does."""
+
+    __slots__ = ("position",)
+
+    def __init__(self, position: Position | None) -> None:
+        self.position = position  # where it was called
+
+
 class Context(threading.local):
     """The state of one thread; all of it is put back when a transform ends, by an exception too."""
 
     batches = 0  # how many `vmap`s are running
-    serials: tuple[int, ...] = ()  # a number of its own for each of them
+    running: tuple[Batching, ...] = ()  # these, the outermost first
     differentiations = 0  # how many differentiations are running
     forward: Any = None  # the `jvp` whose tangents are pushed while its function runs, if any
     program: Any = None  # the program that `jit` records, if any
@@ -172,30 +181,18 @@ def differentiating() -> Iterator[None]:
             end(number)
 
 
-# Where the last `vmap`s were called, by the remainder of their numbers: for errors.
-places: list[tuple[int, Position | None]] = [(0, None)] * 64
-
-
-def place_of(serial: int) -> Position | None:
-    """Where a `vmap` was called, as far as it is known."""
-    known, position = places[serial % len(places)]
-    return position if known == serial else None
-
-
 @contextmanager
 def batching() -> Iterator[int]:
     """One more `vmap`; gives the level of its handles."""
     context.batches += 1
-    before = context.serials
-    serial = next_serial()
-    places[serial % len(places)] = serial, user_position(3)
-    context.serials = (*before, serial)
+    before = context.running
+    context.running = (*before, Batching(user_position(3)))
     try:
         with explaining():
             yield 2 * context.batches
     finally:
         context.batches -= 1
-        context.serials = before
+        context.running = before
 
 
 @contextmanager

@@ -31,7 +31,28 @@ class Frame:
         return arrange(self.diagram)
 
 
-class Picture:
+class Shown:
+    """What a notebook shows by itself: the drawing, or text where there is no layout library."""
+
+    @property
+    def svg(self) -> str:
+        """The text of an SVG file."""
+        raise NotImplementedError
+
+    def _repr_svg_(self) -> str | None:
+        try:
+            return self.svg
+        except ImportError:
+            return None
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        found = {"text/plain": str(self)}
+        if (drawn := self._repr_svg_()) is not None:
+            found["image/svg+xml"] = drawn
+        return found
+
+
+class Picture(Shown):
     """A drawing of a graph: what `ad.draw` gives.
 
     Attributes:
@@ -124,20 +145,8 @@ class Picture:
         boxes, arrows = len(self.diagram.boxes), len(self.diagram.edges)
         return f"<picture of {self.diagram.title}: {boxes} boxes, {arrows} arrows>"
 
-    def _repr_svg_(self) -> str | None:
-        try:
-            return self.svg
-        except ImportError:
-            return None
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        found = {"text/plain": str(self)}
-        if (drawn := self._repr_svg_()) is not None:
-            found["image/svg+xml"] = drawn
-        return found
-
-
-class Steps(Sequence[Picture]):
+class Steps(Shown, Sequence[Picture]):
     """An evaluation as a sequence of pictures: what `ad.draw.steps` gives.
 
     `pictures[k]` is a `Picture`; `svg` is a moving one, `gif(scale)` too, `save` writes either.
@@ -187,18 +196,6 @@ class Steps(Sequence[Picture]):
 
     def __repr__(self) -> str:
         return f"<{len(self)} pictures of {self.last.diagram.title}>"
-
-    def _repr_svg_(self) -> str | None:
-        try:
-            return self.svg
-        except ImportError:
-            return None
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        found = {"text/plain": str(self)}
-        if (drawn := self._repr_svg_()) is not None:
-            found["image/svg+xml"] = drawn
-        return found
 
 
 def written(path: str | os.PathLike[str], writers: dict[str, Any]) -> Path:
