@@ -291,8 +291,14 @@ def sorted_places(x: Any, *, axis: int, kind: str = "stable") -> np.ndarray:
     return out
 
 
-def sorted_rows(x: Any, *, axis: int) -> np.ndarray:
-    return np.take_along_axis(x, sorted_places(x, axis=axis), axis)
+def check_sorted(inputs: tuple, outputs: list, *, axis: int) -> None:
+    """The same elements in ascending order; of zeros with different signs either may be first."""
+    (x,), (found,) = inputs, outputs
+    expected = np.take_along_axis(x, sorted_places(x, axis=axis), axis)
+    np.testing.assert_array_equal(found, expected)
+    if x.dtype.kind == "f":
+        zeros = lambda y: np.sum((y == 0) & np.signbit(y), axis)
+        np.testing.assert_array_equal(zeros(found), zeros(expected))
 
 
 def sorted_by_keys(*keys: Any, axis: int) -> np.ndarray:

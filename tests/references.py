@@ -218,7 +218,6 @@ VALUES: dict[str, Callable] = {
     "gather": arrays.gathered,
     "scatter_add": arrays.scattered,
     "scatter_set": arrays.set_scattered,
-    "sort": arrays.sorted_rows,
     "argsort": arrays.sorted_places,
     "lexsort": arrays.sorted_by_keys,
     "searchsorted": arrays.searched,
@@ -275,6 +274,7 @@ ULPS = {
 CHECKS: dict[str, Callable] = {
     **{name: check_inverse(function) for name, function in INVERTED.items()},
     "argpartition": arrays.check_partition,
+    "sort": arrays.check_sorted,
     "cholesky": matrices.check_cholesky,
     "qr": matrices.check_qr,
     "eigh": matrices.check_eigh,

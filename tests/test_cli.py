@@ -18,6 +18,7 @@ import pytest
 from adjoint import cli
 from adjoint.__main__ import main
 from adjoint.cli import Reader, Refusal, with_all_values
+from adjoint.cli.shown import plain
 
 pytest.importorskip("typer", reason="typer is not installed: no command line but the tour")
 pytest.importorskip("rich", reason="rich is not installed: no command line but the tour")
@@ -106,7 +107,10 @@ def masked(text: str) -> str:
     ("text", "value"),
     [
         ("3", 3), ("-2.5e-3", -2.5e-3), ("1/3", 1 / 3), ("2*pi", 2 * np.pi), ("-e", -np.e),
-        ("inf", np.inf), ("1+2j", 1 + 2j), ("(3)", 3),
+        ("inf", np.inf), ("1+2j", 1 + 2j), ("(3)", 3), ("'cubic'", "cubic"), ("True", True),
+        ("true", True), ("null", None), ("None", None), ('{"a": 2, "b": {"c": -1.5}}',
+         {"a": 2, "b": {"c": -1.5}}), ('[{"a": 1}, {"a": 2}]', [{"a": 1}, {"a": 2}]),
+        ('["a", 1]', ["a", 1]),
     ],
 )  # fmt: skip
 def test_numbers(text: str, value: Any) -> None:
@@ -147,13 +151,20 @@ def test_random_values_are_the_same_at_every_run_and_differ() -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("__import__('os')", "ValueError: `'os'` may not stand there"),
+        ("__import__('os')", "ValueError: no `__import__`, there are zeros, ones, normal, uniform, "
+         "linspace, arange, eye"),
+        ("zeros('os')", "ValueError: `'os'` is no number"),
         ("zeros.__class__", "ValueError: `zeros.__class__` may not stand there"),
         ("open(3)", "ValueError: no `open`, there are zeros, ones, normal, uniform, linspace, "
          "arange, eye"),
         ("x", "ValueError: `x` may not stand there"),
-        ("'3'", "ValueError: `'3'` may not stand there"),
-        ("True", "ValueError: `True` may not stand there"),
+        ("b'3'", "ValueError: `b'3'` may not stand there"),
+        ("f'{x}'", "ValueError: `f'{x}'` may not stand there"),
+        ("'a' * 9", "ValueError: `'a'` is no number"),
+        ("-True", "ValueError: `True` is no number"),
+        ("{1: 2}", "ValueError: `{1: 2}`: its keys are to be texts in quotes"),
+        ("{**x}", "ValueError: `{**x}`: its keys are to be texts in quotes"),
+        ("{'a': [1, [2, 3]]}", "ValueError: its rows are of different lengths"),
         ("[1, [2, 3]]", "ValueError: its rows are of different lengths"),
         ("-[1]", "ValueError: `[1]` is no number"),
         ("2**9999999", "ValueError: `2 ** 9999999` may not stand there"),
@@ -171,6 +182,48 @@ def test_what_is_no_value(text: str, why: str) -> None:
     with pytest.raises(Refusal) as caught:
         Reader().value(text)
     assert str(caught.value) == f"{text!r} is no value ({why}): {cli.AT}"
+
+
+def test_containers_hold_arrays() -> None:
+    found = Reader().value('{"w": [[1, 2], [3, 4]], "parts": [{"b": [1, 2]}, 3], "z": zeros(2)}')
+    np.testing.assert_array_equal(found["w"], [[1.0, 2.0], [3.0, 4.0]])
+    np.testing.assert_array_equal(found["parts"][0]["b"], [1.0, 2.0])
+    assert found["w"].dtype == float and found["parts"][1] == 3
+    np.testing.assert_array_equal(found["z"], [0.0, 0.0])
+
+
+def test_files_as_values(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    np.save("a.npy", np.array([[1, 2], [3, 4]], np.int32))
+    np.save("single.npy", np.array([1, 2], np.float32))
+    np.save("text.npy", np.array(["a"]))
+    np.save("objects.npy", np.array([{}], object), allow_pickle=True)
+    Path("named.csv").write_text("time,height\n0,1.5\n1,2.5\n")
+    Path("plain.csv").write_text("0,1.5\n1,2.5\n")
+    Path("one.txt").write_text("# seconds\n1\n2\n3\n")
+    Path("blanks.dat").write_text("1 2\n3 4\n")
+    Path("bad.csv").write_text("1,2\n3,x\n")
+    Path("p.json").write_text('{"rate": 2, "start": [0, 1], "on": true}')
+    value = Reader().value
+    np.testing.assert_array_equal(value("a.npy"), [[1.0, 2.0], [3.0, 4.0]])
+    assert value("a.npy").dtype == float and value("single.npy").dtype == np.float32
+    for name in ("named.csv", "plain.csv"):
+        np.testing.assert_array_equal(value(name), [[0.0, 1.5], [1.0, 2.5]])
+    np.testing.assert_array_equal(value("one.txt"), [1.0, 2.0, 3.0])
+    np.testing.assert_array_equal(value("blanks.dat"), [[1.0, 2.0], [3.0, 4.0]])
+    assert value("p.json")["rate"] == 2 and value("p.json")["on"] is True
+    np.testing.assert_array_equal(value("p.json")["start"], [0.0, 1.0])
+    for name, text in (
+        ("absent.npy", "there is no file absent.npy"),
+        ("text.npy", "text.npy cannot be read: ValueError: it holds <U1, not numbers"),
+        ("objects.npy", "objects.npy cannot be read: ValueError: Object arrays cannot be loaded "
+         "when allow_pickle=False"),
+    ):  # fmt: skip
+        with pytest.raises(Refusal) as caught:
+            value(name)
+        assert str(caught.value) == text
+    with pytest.raises(Refusal, match=r"bad\.csv cannot be read: ValueError: could not convert"):
+        value("bad.csv")
 
 
 def test_values_that_do_not_parse() -> None:
@@ -316,8 +369,25 @@ error: largest difference from REFERENCE; runs: of the function, in a call"""
 
 
 def test_diff(capsys: pytest.CaptureFixture, page: None) -> None:
-    assert run("diff", "x**2*y + y + 2", "--at", "x=3", "y=4") == 0
+    assert run("diff", "x**2*y + y + 2", "--at", "x=3", "y=4", "--peers", "") == 0
     assert masked(capsys.readouterr().out) == DIFF
+
+
+def test_diff_shows_values_of_what_was_written(capsys: pytest.CaptureFixture, page: None) -> None:
+    """Formulae are simplified, values are not those of simplified formulae."""
+    with np.errstate(all="ignore"):
+        assert run("diff", "x/x", "--at", "x=0") == 0
+    assert re.search(r"^f +x/x +nan$", capsys.readouterr().out, re.M)
+
+
+def test_diff_of_a_long_formula_is_not_cut(
+    capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert run("diff", "sin(exp(x*cos(x)))", "--at", "x=0.5") == 0
+    text = capsys.readouterr().out
+    assert "…" not in text
+    assert re.search(r"^df/dx +cos\(exp.* 0\.0197484010527469\d+$", text, re.M)
 
 
 def test_diff_without_values(capsys: pytest.CaptureFixture, page: None) -> None:
@@ -368,7 +438,7 @@ loss = 42.0
 order  mode  argument  expected  found  error  allowed  ok
 1  given  x  -5.250999934  -5.250999934  ERROR  9.3e-07  yes
 1  given  y  -12.45910947  -11.21319853  1.2e+00  2.0e-06  NO
-wrong_slope is WRONG: compared with differences
+wrong_slope is WRONG: 1 of 2 entries are wrong; it by y is 9.0, expected 10.0
 loss differentiates, up to order 2, in both modes: all agree"""
 
 
@@ -385,6 +455,22 @@ def test_check(model: Path, capsys: pytest.CaptureFixture) -> None:
     text = masked(capsys.readouterr().out)
     kept = [x for x in text.splitlines() if "forward" not in x and "reverse" not in x]
     assert re.sub(r"\d\.\de-1\d|0\.0e\+00", "ERROR", "\n".join(kept)) == CHECK
+
+
+def test_check_of_a_function_that_hides_its_argument(
+    model: Path, capsys: pytest.CaptureFixture
+) -> None:
+    (model / "search.py").write_text(
+        "def root(a):\n"
+        "    low, high = 0.0, 2.0\n"
+        "    for _ in range(50):\n"
+        "        middle = (low + high) / 2\n"
+        "        low, high = (low, middle) if middle**2 > a else (middle, high)\n"
+        "    return low\n"
+    )
+    assert run("check", "search.py:root", "--at", "a=2", "--order", "1") == 1
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == "root is differentiated WRONGLY: 2 of 2 comparisons disagree"
 
 
 def test_check_names_the_line(model: Path, capsys: pytest.CaptureFixture) -> None:
@@ -441,6 +527,8 @@ def test_check_what_fails_by_itself(model: Path, capsys: pytest.CaptureFixture) 
     assert capsys.readouterr().out == (
         "broken fails before anything is differentiated:\n"
         "  model.py:32: return table[x]\n  KeyError: 3.0\n"
+        "  x came as a whole number and was taken as a float, to differentiate by it: `--by` with "
+        "the names of the others alone holds it as it is\n"
     )
 
 
@@ -458,7 +546,7 @@ def test_whole_numbers_are_constants_where_the_function_says_so(
 
 TIME = """\
 gradient of loss at x = 3.0, y = 4.0
-a call  in calls of loss  first call  error
+a call  relative  first call  error
 loss, NumPy  TIME  #  TIME
 loss, jitted  TIME  #  TIME
 forward differences  TIME  #  TIME  1.6e-07
@@ -470,7 +558,7 @@ reverse mode  TIME  #  TIME  0.0e+00
 reverse mode, jitted  TIME  #  TIME  0.0e+00
 formulae  TIME  #  TIME  0.0e+00
 SymPy, lambdified  TIME  #  TIME  0.0e+00
-error: largest difference from REFERENCE"""
+relative: in calls of loss; error: largest difference from REFERENCE"""
 
 
 def test_time(model: Path, capsys: pytest.CaptureFixture) -> None:
@@ -486,7 +574,9 @@ def test_time_says_what_cannot_be(model: Path, capsys: pytest.CaptureFixture) ->
         "reverse mode: TracingError: ndarray.tobytes of a traced value was to give bytes, which "
         "would lose its derivative."
     ]
-    assert lines[-1] == "error: largest difference from Richardson extrapolation"
+    assert lines[-1] == (
+        "relative: in calls of opaque; error: largest difference from Richardson extrapolation"
+    )
 
 
 def test_explain(model: Path, capsys: pytest.CaptureFixture) -> None:
@@ -571,12 +661,14 @@ def test_tour_as_json(tmp_path: Path, monkeypatch: Any, capsys: pytest.CaptureFi
 
     monkeypatch.setattr(cli, "run_tour", played)
     assert run("tour", "--output", "there", "--json") == 1
-    assert json.loads(capsys.readouterr().out) == {"code": 1, "text": "into there\n"}
+    assert json.loads(capsys.readouterr().out) == {
+        "command": "tour", "error": None, "code": 1, "text": "into there\n",
+    }  # fmt: skip
 
 
 def test_json_knows_numbers() -> None:
     data = {"a": np.float32(0.5), "b": [np.arange(2), 1j, (np.inf, np.nan)], "c": None, 4: True}
-    assert cli.plain(data) == {
+    assert plain(data) == {
         "a": 0.5, "b": [[0, 1], {"real": 0.0, "imag": 1.0}, ["inf", "nan"]], "c": None, "4": True,
     }  # fmt: skip
 
@@ -596,8 +688,12 @@ def test_a_file_has_no_width(
     capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("COLUMNS", raising=False)
-    assert run("diff", "x**2*y + y + 2", "--at", "x=3", "y=4") == 0
-    assert masked(capsys.readouterr().out) == DIFF
+    assert run("diff", "x**2*y + y + 2", "--at", "x=3", "y=4", "--peers", "sympy") == 0
+    assert masked(capsys.readouterr().out) == DIFF.replace(
+        "formulae  (24.0, 10.0)  0.0e+00  TIME  TIME  0\n",
+        "formulae  (24.0, 10.0)  0.0e+00  TIME  TIME  0\n"
+        "SymPy, lambdified  (24.0, 10.0)  0.0e+00  TIME  TIME  0\n",
+    )
 
 
 def test_the_installed_command_is_main() -> None:

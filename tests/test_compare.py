@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import sys
+import time
 import warnings
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 import adjoint as ad
-from adjoint.comparison import Row, Ways
+from adjoint.comparison import RICHARDSON, Row, Ways
 from adjoint.comparison.problem import difference
 
 EXTENDED = np.finfo(np.longdouble).eps < 1e-18
@@ -306,6 +307,211 @@ def test_a_shape_by_hand_that_does_not_fit() -> None:
     assert row.note == "ValueError: gave the shape (3,), expected [(), ()]"
 
 
+@pytest.mark.parametrize(
+    ("manual", "text"),
+    [
+        ((-24.0, -10.0), "it has the wrong sign"),
+        ((12.0, 5.0), "it is 1/2 times what it should be"),
+        ((48.0, 20.0), "it is 2 times what it should be"),
+        ((0.0, 0.0), "it is zero"),
+        ((10.0, 24.0), "its parts are in another order than the arguments"),
+        ((24.0, 9.0), "1 of 2 entries are wrong; it by y is 9.0, expected 10.0"),
+        ((24.0, -10.0), "it has the wrong sign by y"),
+        ((24.0, math.nan), "1 of 2 entries are wrong; it by y is nan, expected 10.0"),
+        ((24.001, 10.0), "1 of 2 entries are wrong; it by x is 24.001, expected 24.0"),
+        (np.ones(3), "ValueError: gave the shape (3,), expected [(), ()]"),
+        ("2*x*y", "TypeError: gave a str, expected numbers"),
+        (lambda x, y: None, "TypeError: gave a NoneType, expected numbers"),
+        (lambda x, y: (2 * x, None), "ValueError: gave the shape (), expected [(), ()]"),
+    ],
+)
+def test_what_is_wrong_with_a_gradient_by_hand(manual: Any, text: str) -> None:
+    found = compare(f, 3.0, 4.0, argnums=(0, 1), manual=manual, symbolic=False)
+    assert found.by_hand == (False, text)
+    assert f"by hand is WRONG: {text}" in str(found).splitlines()
+    assert f"by hand is WRONG: {text}" in found._repr_html_()
+    assert found.to_dict()["by_hand"] == {"is_right": False, "text": text}
+
+
+def test_a_right_gradient_by_hand_is_right(known: Ways) -> None:
+    assert known.by_hand == (True, "right") and known.notes == ()
+    assert "WRONG" not in str(known)
+    near = (24.0 * (1 + 1e-8), 10.0 * (1 - 1e-8))  # as differences give it
+    assert compare(f, 3.0, 4.0, argnums=(0, 1), manual=near).by_hand.is_right
+    single = np.array([0.3, -1.2, 0.7], np.float32)
+    hand = ad.grad(wave)(single) * np.float32(1 + 3e-7)
+    assert compare(wave, single, manual=hand).by_hand.is_right
+    assert not compare(wave, single, manual=hand * np.float32(1.01)).by_hand.is_right
+    assert compare(f, 3.0, 4.0).by_hand is None
+
+
+def test_a_matrix_by_hand_that_is_transposed() -> None:
+    a = np.array([[1.0, 0.2], [0.3, 0.4]])
+
+    def g(a):
+        return np.sum(np.tanh(a @ a) * np.arange(4.0).reshape(2, 2))
+
+    found = compare(g, a, manual=ad.grad(g)(a).T, symbolic=False)
+    assert found.by_hand.text == "it is the transpose of what it should be"
+    wrong = ad.grad(g)(a) + np.array([[0.0, 0.0], [1.0, 0.0]])
+    text = compare(g, a, manual=wrong, symbolic=False).by_hand.text
+    assert re.fullmatch(
+        r"1 of 4 entries are wrong; entry \[1, 0\] is [\d.]+, expected [\d.]+", text
+    )
+    two = compare(lambda p: p["u"] * p["v"] ** 2, {"u": 2.0, "v": 3.0}, manual={"u": 9.0, "v": 6.0})
+    assert two.by_hand.text == "1 of 2 entries are wrong; it by p['v'] is 6.0, expected 12.0"
+    jacobian = compare(
+        lambda t: np.stack([t[0] * t[1], t[0] ** 2]),
+        np.array([2.0, 3.0]),
+        manual=[[3.0, 4.0], [2.0, 0.0]],
+    )
+    assert jacobian.by_hand.text == "it is the transpose of what it should be"
+
+
+# ---------------------------------------------------------------------- what spoils a derivative
+
+
+def counting() -> Any:
+    calls = iter(range(1000))
+    return lambda x: x + next(calls)
+
+
+@pytest.mark.parametrize(
+    ("function", "at", "note"),
+    [
+        (lambda x: np.abs(x) + x, 0.0, "f has a kink at this point: its slopes in x are 0 and 2 on "
+         "either side, so it has no derivative there"),
+        (lambda x: np.sum(np.maximum(x, 0)), np.array([1.0, 0.0]),
+         "f has a kink at this point, in x: it has no derivative there"),
+        (lambda x: np.where(x > 0, x + 1.0, x), 0.0,
+         "f jumps at this point, in x, or is noisy"),
+        (lambda x: np.sqrt(np.abs(x)), 0.0,
+         "the slope of f in x grows without bound at this point"),
+        (lambda x: np.cbrt(x), 0.0, "the slope of f in x grows without bound at this point"),
+        (lambda x: np.sum(np.cbrt(x)), np.array([1.0, 0.0]),
+         "the slope of f in x grows without bound at this point"),
+        (lambda x: np.sqrt(x), 0.0, "f is not finite beside this point, in x"),
+        (lambda x: np.log(x), -1.0, "f is not finite at this point"),
+        (lambda x: np.log(x), np.array([1.0, -1.0, 0.0]),
+         "f has 2 of 3 elements that are not finite at this point"),
+        (lambda x: np.round(x).astype(int).sum(), np.array([1.2, 2.3]),
+         "f returns whole numbers, whose derivative is zero"),
+        (lambda x: x + 1e-9 * np.floor(1e7 * np.sin(1e7 * x)), 1.0,
+         "f jumps at this point, in x, or is noisy"),
+        (counting(), 1.0, "f gives another value at each call: it is random, or keeps something "
+         "between calls"),
+    ],
+)  # fmt: skip
+def test_what_spoils_a_derivative_is_said(function: Any, at: Any, note: str) -> None:
+    function.__name__ = "f"
+    found = compare(function, at, symbolic=False)
+    assert found.notes == (note,)
+    assert str(found).splitlines()[-1] == f"note: {note}"
+    assert f"note: {note}" in found.markdown() and found.to_dict()["notes"] == [note]
+
+
+@pytest.mark.parametrize(
+    ("function", "at"),
+    [
+        (lambda x: np.sin(1e4 * x), 1.0),
+        (lambda x: np.exp(x), 50.0),
+        (lambda x: 1 / x, 1e-3),
+        (lambda x: np.sum(np.abs(x)), np.array([1e-3, -2.0])),
+        (lambda x: np.abs(x) * x, 0.0),
+        (lambda x: x**3, np.array(1e6)),
+        (lambda x: np.sum(np.tanh(x) ** 2), np.linspace(-2, 2, 50).astype(np.float32)),
+        (lambda x: np.sum(x), np.zeros((0, 3))),
+        (lambda z: np.sum(np.abs(z) ** 2), np.array([1 + 2j, 3.0])),
+        (lambda x: 0.0 * x + 3.0, 1.0),
+        (lambda x: x * 1e-300, 1.0),
+        (lambda x: 1e300 * x, 1.0),
+        (lambda x: np.exp(-x), np.inf),
+        (lambda x: np.cbrt(x) * x, 0.0),
+    ],
+)
+def test_nothing_is_said_of_smooth_functions(function: Any, at: Any) -> None:
+    assert compare(function, at, symbolic=False).notes == ()
+
+
+def test_a_result_that_turns_complex_has_no_difference() -> None:
+    """Beside 0, Python's `**` gives complex numbers, of which half would be dropped."""
+    found = compare(lambda x: x ** (1 / 3), 0.0, symbolic=False)
+    assert found["central differences"].note.startswith("ComplexWarning: ")
+
+
+def test_arguments_by_keyword_in_every_way() -> None:
+    def g(p, *, rate, times=None):
+        return np.sum(p["a"] * np.exp(-rate * times)) + p["b"]
+
+    given = {"rate": 0.5, "times": np.linspace(0, 1, 5)}
+    p = {"a": 2.0, "b": 1.0}
+    for argnums in (0, "rate", (0, "rate"), "times"):
+        found = compare(g, p, kwargs=given, argnums=argnums)
+        exact = ad.grad(g, argnums)(p, **given)
+        for row in found:
+            assert row.note == "", row
+            np.testing.assert_allclose(
+                np.concatenate([np.ravel(x) for x in ad.base.tree.flatten(row.value)[0]]),
+                np.concatenate([np.ravel(x) for x in ad.base.tree.flatten(exact)[0]]),
+                rtol=1e-5,
+            )
+    found = compare(g, p, kwargs=given, argnums=(0, "rate"), kind="hessian")
+    assert all(row.note == "" for row in found)
+
+
+def test_ways_that_would_take_too_long_are_left_out() -> None:
+    """By the time and the memory that they are bound to take, before anything is computed."""
+
+    def slow(x):
+        time.sleep(0.02)
+        return np.sum(x**2)
+
+    found = compare(slow, np.ones(2000), symbolic=False)
+    assert {row.way: row.note for row in found if row.note} == {
+        "forward differences": "left out: it would run the function about 6,000 times",
+        "central differences": "left out: it would run the function about 8,000 times",
+        RICHARDSON: "left out: it would run the function about 24,000 times",
+        "complex step": "left out: it would run the function about 2,000 times",
+    }
+    large = compare(lambda x: np.sum(x**2), np.ones(300_000), symbolic=False)
+    assert large.reference == "reverse mode" and large["reverse mode"].error == 0.0
+    assert large["forward mode"].note == (
+        "left out: it would hold about 90,000,000,000 numbers at once"
+    )
+    second = compare(lambda x: np.sum(x**2), np.ones(400), symbolic=False, kind="hessian")
+    assert second["forward over forward"].note == (
+        "left out: it would hold about 64,000,000 numbers at once"
+    )
+    assert second["reverse over reverse"].error == 0.0
+
+
+def test_an_expression() -> None:
+    x, y = ad.symbols("x y")
+    e = f(x, y) + np.sin(x) / y
+    found = compare(e, 3.0, 4.0, argnums=(0, 1), peers=None)
+    assert found.at == "x = 3.0, y = 4.0"
+    for row in found:
+        assert row.note == "", row
+        assert row.value == pytest.approx(
+            ad.grad(lambda x, y: f(x, y) + np.sin(x) / y, (0, 1))(3.0, 4.0)
+        )
+    assert compare(e, 3.0, 4.0, argnums="y", manual=lambda x, y: 10.0).by_hand.is_right is False
+
+
+def test_texts_are_escaped() -> None:
+    found = Ways("a_b*c*", "gradient", "x = <1> | `2`", "r", (Row("w_1_", 1.0),), None, ("a & b",))
+    assert found.markdown() == (
+        "gradient of a\\_b\\*c\\* at x = &lt;1&gt; \\| \\`2\\`\n\n"
+        "| way | value | error | a call | first call | runs |\n"
+        "| --- | --- | --: | --: | --: | --: |\n"
+        "| w\\_1\\_ | 1.0 |  |  |  |  |\n\n"
+        "error: largest difference from r; runs: of the function, in a call  \n"
+        "note: a &amp; b"
+    )
+    assert "a_b*c* at x = &lt;1&gt; | `2`</caption>" in found._repr_html_()
+    assert "<br>note: a &amp; b</p>" in found._repr_html_()
+
+
 # ---------------------------------------------------------------------------------- other systems
 
 
@@ -450,7 +656,7 @@ gradient of f at x = 3.0
 | --- | --- | --: | --: | --: | --: |
 | by hand | (24.0, 10.0) | 0.0e+00 | 1.50 us | 2.50 ms | 0 |
 | differences \\| h | [1. , 2.5] | 1.3e-09 | 250 ms | 1.50 s | 7 |
-| other | TypeError: no such number <x> |  |  |  |  |
+| other | TypeError: no such number &lt;x&gt; |  |  |  |  |
 
 error: largest difference from reverse mode; runs: of the function, in a call"""
     )
@@ -468,7 +674,8 @@ def test_html() -> None:
 
 def test_the_data() -> None:
     data = FIXED.to_dict()
-    assert list(data) == ["function", "kind", "at", "reference", "rows"]
+    assert list(data) == ["function", "kind", "at", "reference", "rows", "by_hand", "notes"]
+    assert data["by_hand"] is None and data["notes"] == []
     assert data["rows"][0] == {
         "way": "by hand", "value": (24.0, 10.0), "error": 0.0, "estimate": None,
         "seconds": 1.5e-6, "first_seconds": 2.5e-3, "evaluations": 0, "note": "",
@@ -505,6 +712,23 @@ def test_wrong_questions() -> None:
     ]
     with pytest.raises(ad.DifferentiationError, match="compare was to differentiate at a str"):
         ad.compare(f, "three", 4.0)
+
+
+@pytest.mark.parametrize("step", [0.0, -1e-3, math.nan, math.inf])
+def test_steps_that_are_none(step: float) -> None:
+    with pytest.raises(ValueError) as caught:
+        ad.compare(f, 3.0, 4.0, step=step)
+    assert str(caught.value).splitlines()[:2] == [
+        f"ad.compare got step={step!r}.",
+        "  expected: a number above 0, or None for each method's own step",
+    ]
+
+
+def test_where_nothing_can_judge() -> None:
+    found = compare(lambda z: np.abs(z) ** 2, 1 + 1j, kind="hessian", manual=2.0)
+    assert found.reference == "" and found.by_hand is None
+    assert all(row.error is None for row in found)
+    assert found.legend == "error: not known; runs: of the function, in a call"
 
 
 def test_an_error_of_the_function_is_the_users() -> None:

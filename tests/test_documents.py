@@ -13,7 +13,8 @@ import pytest
 import adjoint
 
 FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
-README = Path(__file__).parents[1] / "README.md"
+ROOT = Path(__file__).parents[1]
+PAGES = ("README.md", "docs/mathematics.md")
 MODULES = [
     "adjoint",
     *(
@@ -29,10 +30,12 @@ def test_examples_in_docstrings(name: str) -> None:
     assert doctest.testmod(importlib.import_module(name), optionflags=FLAGS).failed == 0
 
 
-def test_examples_in_the_readme() -> None:
-    """One namespace for the page: a later block may use what an earlier one defined."""
-    blocks = re.findall(r"^```pycon\n(.*?)^```$", README.read_text(), re.DOTALL | re.MULTILINE)
+@pytest.mark.parametrize("name", PAGES)
+def test_examples_on_pages(name: str) -> None:
+    """One namespace for a page: a later block may use what an earlier one defined."""
+    text = (ROOT / name).read_text("utf-8")
+    blocks = re.findall(r"^```pycon\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
     parser, runner = doctest.DocTestParser(), doctest.DocTestRunner(optionflags=FLAGS)
-    page = parser.get_doctest("\n".join(blocks), {}, "README.md", str(README), 0)
+    page = parser.get_doctest("\n".join(blocks), {}, name, name, 0)
     assert page.examples
     assert runner.run(page).failed == 0

@@ -1,5 +1,5 @@
 """Taylor series: functions of every family to order 20 against mpmath, arrays, products of
-matrices, transforms, the cost, what is refused.
+matrices, loops, rules of the user's, transforms, the cost, what is refused.
 
 Tolerance of the references: 1e-12 of the largest coefficient, some thousand roundings for the few
 hundred operations of a coefficient.
@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import adjoint as ad
+from adjoint.base import tree
 from adjoint.base.dtypes import type_of
 from adjoint.base.errors import DifferentiationError
 from adjoint.graph import op
@@ -295,6 +296,24 @@ def test_the_inverse_is_the_neumann_series():
         term = -inverse @ V @ term
 
 
+def test_sinc_near_zero():
+    """At 0 exactly, beside it, in arrays, in single precision and of complex numbers."""
+    wanted = [0.0 if k % 2 else (-1) ** (k // 2) * math.pi**k / math.factorial(k + 1)
+              for k in range(21)]  # fmt: skip
+    np.testing.assert_allclose(ad.taylor(np.sinc, 0.0, 20), wanted, rtol=0, atol=1e-14)
+    x = np.array([[0.0, 1e-3, -0.25], [0.5, 0.75, 0.99]])
+    found = ad.taylor(np.sinc, x, 20)
+    t = 0.125  # the series there, by its sum
+    np.testing.assert_allclose(
+        np.tensordot(t ** np.arange(21), found, 1), np.sinc(x + t), rtol=0, atol=1e-14
+    )
+    assert ad.taylor(np.sinc, np.float32(0.25), 20).dtype == np.float32
+    z = ad.taylor(np.sinc, 0.25 + 0.5j, 20)
+    np.testing.assert_allclose(np.sum(z * t ** np.arange(21)), np.sinc(0.25 + 0.5j + t), rtol=1e-13)
+    outer = ad.grad(lambda x: ad.taylor(lambda y: np.sinc(y * y), x, 6)[6])(0.3)
+    assert outer == pytest.approx(7 * ad.taylor(lambda y: np.sinc(y * y), 0.3, 7)[7], rel=1e-10)
+
+
 def test_linearity():
     f, g = lambda x: np.exp(np.sin(x)), lambda x: np.log1p(x * x)
     both = ad.taylor(lambda x: 3.0 * f(x) - 0.5 * g(x), 0.4, 12)
@@ -326,6 +345,99 @@ def test_dtypes():
     z = ad.taylor(lambda z: np.exp(1j * z), 0.3 + 0.1j, 6)
     wanted = np.exp(1j * (0.3 + 0.1j)) * np.array([1j**k / math.factorial(k) for k in range(7)])
     np.testing.assert_allclose(z, wanted, rtol=1e-14)
+
+
+COMPLEX = {
+    "exp": (np.exp, lambda m, z: m.exp(z), 0.3 + 0.4j),
+    "log": (np.log, lambda m, z: m.log(z), -1.0 + 0.5j),
+    "sqrt": (np.sqrt, lambda m, z: m.sqrt(z), -1.0 - 0.5j),
+    "sin/z": (lambda z: np.sin(z) / z, lambda m, z: m.sin(z) / z, 1.0 + 2.0j),
+    "tanh": (np.tanh, lambda m, z: m.tanh(z), 0.5 - 0.25j),
+    "arctan": (np.arctan, lambda m, z: m.atan(z), 1.0 + 1.0j),
+    "arcsin": (np.arcsin, lambda m, z: m.asin(z), 0.5 + 1.0j),
+    "power": (lambda z: z ** (1.5 - 1j), lambda m, z: z ** m.mpc(1.5, -1), -1.0 + 1.0j),
+    "z**z": (lambda z: z**z, lambda m, z: z**z, 1.0 + 0.5j),
+    "1/(1+z*z)": (lambda z: 1 / (1 + z * z), lambda m, z: 1 / (1 + z * z), 0.5 + 0.5j),
+}
+
+
+@pytest.mark.parametrize("name", COMPLEX)
+def test_complex_series_against_mpmath(name):
+    function, theirs, z = COMPLEX[name]
+    mpmath = pytest.importorskip("mpmath", reason="mpmath is not installed: no reference value")
+    found = ad.taylor(function, z, 12)
+    with mpmath.workdps(30):
+        wanted = mpmath.taylor(lambda t: theirs(mpmath.mp, t), mpmath.mpc(z), 12)
+        wanted = np.array([complex(c) for c in wanted])
+    assert found.dtype == complex
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-12 * np.max(np.abs(wanted)))
+
+
+def test_complex_values_along_a_real_parameter():
+    """|z + t|² and Re z, which have no complex derivative, along two directions."""
+    z = 1.0 + 2.0j
+    np.testing.assert_allclose(
+        ad.taylor(lambda z: np.abs(z) ** 2, z, 3), [5.0, 2.0, 1.0, 0.0], atol=1e-14
+    )
+    np.testing.assert_allclose(
+        ad.taylor(lambda z: np.abs(z) ** 2, z, 3, direction=1j), [5.0, 4.0, 1.0, 0.0], atol=1e-14
+    )
+    assert ad.taylor(np.real, z, 1, direction=1j).tolist() == [1.0, 0.0]
+
+
+INF, NAN = math.inf, math.nan
+SINGULAR = {
+    "sqrt": (np.sqrt, 0.0, [0.0, INF, -INF, INF]),
+    "x**1.5": (lambda x: x**1.5, 0.0, [0.0, 0.0, INF, -INF]),
+    "x**-1": (lambda x: np.power(x, -1.0), 0.0, [INF, -INF, INF, -INF]),
+    "x**3": (lambda x: x**3, 0.0, [0.0, 0.0, 0.0, 1.0]),
+    "x**0": (lambda x: x**0, 0.0, [1.0, 0.0, 0.0, 0.0]),
+    "log": (np.log, 0.0, [-INF, INF, -INF, INF]),
+    "x log x": (lambda x: x * np.log(x), 0.0, [NAN] * 4),
+    "xlogy": (lambda x: special.xlogy(x, x), 0.0, [0.0, -INF, INF, -INF]),
+    "1/x": (np.reciprocal, 0.0, [INF, -INF, INF, -INF]),
+    "sqrt(x*x)": (lambda x: np.sqrt(x * x), 0.0, [0.0, NAN, NAN, NAN]),
+    "arctan2": (lambda x: np.arctan2(x, x), 0.0, [0.0, NAN, NAN, NAN]),
+    "arctan2, branch": (
+        lambda x: np.arctan2(x, -1.0), 0.0, [math.pi, -1.0, 0.0, 1 / 3]),
+    "arcsin": (np.arcsin, 1.0, [math.pi / 2, INF, INF, INF]),
+    "fractional power of a negative": (lambda x: np.power(x, 2.5), -1.0, [NAN] * 4),
+    "where": (lambda x: np.where(x > 0, np.log(x), x * x), -1.0, [1.0, -2.0, 1.0, 0.0]),
+    "tie": (lambda x: np.maximum(x, x * x), 1.0, [1.0, 1.5, 0.5, 0.0]),
+    "abs": (abs, 0.0, [0.0, 0.0, 0.0, 0.0]),
+    "infinite": (np.sin, INF, [NAN] * 4),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SINGULAR)
+def test_singular_points(name, quiet):
+    """Infinities and NaN where the derivatives are that; at kinks what first derivatives give."""
+    f, x, wanted = SINGULAR[name]
+    np.testing.assert_allclose(ad.taylor(f, x, 3), wanted, rtol=1e-15)
+    np.testing.assert_allclose(ad.jit(lambda x: ad.taylor(f, x, 3))(x), wanted, rtol=1e-15)
+
+
+@pytest.mark.parametrize("p", [0.0, 1.0, 2.0, 2.5, -1.0])
+def test_an_outer_derivative_moves_a_whole_exponent(p):
+    """d/dp of p (p-1) (p-2) u**(p-3) / 6."""
+    found = ad.grad(lambda p: ad.taylor(lambda u: u**p, 2.0, 3)[3])(p)
+    falling = p * (p - 1) * (p - 2)
+    slope = (p - 1) * (p - 2) + p * (p - 2) + p * (p - 1) + falling * math.log(2.0)
+    assert found == pytest.approx(slope * 2.0 ** (p - 3) / 6, rel=1e-13)
+    nested = ad.grad(lambda p: ad.jvp(lambda u: u**p, (2.0,), (1.0,))[1])(p)
+    assert nested == pytest.approx((1 + p * math.log(2.0)) * 2.0 ** (p - 1), rel=1e-14)
+
+
+def test_powers_beside_zero():
+    """An array of bases some of which have no logarithm, and of exponents some of which are
+    whole."""
+    found = ad.taylor(
+        lambda x: np.power(x, np.array([2.0, 0.5, 3.0])), np.array([0.0, 4.0, 2.0]), 3
+    )
+    np.testing.assert_allclose(
+        found.T, [[0.0, 0.0, 1.0, 0.0], [2.0, 1 / 4, -1 / 64, 1 / 512], [8.0, 12.0, 6.0, 1.0]],
+        rtol=1e-15,
+    )  # fmt: skip
 
 
 def test_results_are_fresh():
@@ -431,28 +543,106 @@ def test_compositions_against_nested_derivatives(name, transform, quiet):
     np.testing.assert_allclose(found, wanted, rtol=1e-10, atol=1e-12 * largest)
 
 
+W = np.array([[0.3, 0.2], [0.1, 0.5]])
 LOOPS = {
-    "scan": lambda x: ad.fori_loop(0, 3, lambda i, v: np.sin(v) * v, x),
-    "while_loop": lambda x: ad.while_loop(lambda v: v < 10.0, lambda v: v * v, x),
-}
+    "fori_loop": (lambda x: ad.fori_loop(0, 3, lambda i, v: np.sin(v) * v + i * x, x), 1.3),
+    "no step": (lambda x: ad.fori_loop(0, 0, lambda i, v: np.sin(v), x), 1.3),
+    "from a constant": (lambda x: ad.fori_loop(0, 4, lambda i, v: v * x + i, 1.0), 1.3),
+    "scan": (lambda x: ad.scan(lambda c, y: (c * np.cos(y + c), c * y), x, np.arange(3.0)), 0.6),
+    "rows that move": (
+        lambda x: ad.scan(
+            lambda c, y: (c + np.exp(y), (c * y, y * y)), 0.0, np.stack([x, x * x, 2 * x])), 0.6),
+    "reverse": (
+        lambda x: ad.scan(
+            lambda c, y: (c * y, c), x, np.stack([x, x * x, 2 * x]), reverse=True), 0.6),
+    "arrays": (
+        lambda x: ad.scan(
+            lambda c, y: (np.tanh(W @ c + y), c), np.stack([x, x * x]), np.ones((5, 2))), 0.6),
+    "solve": (
+        lambda x: ad.fori_loop(
+            0, 3, lambda i, v: np.linalg.solve(np.eye(2) + W * x, v) * np.exp(v), np.ones(2)), 0.6),
+    "integers beside": (
+        lambda x: ad.while_loop(
+            lambda s: s[1] < 5, lambda s: (s[0] * x + np.sin(s[0]), s[1] + 1), (x, 0))[0], 1.3),
+    "while_loop": (lambda x: ad.while_loop(lambda v: v < 10.0, lambda v: v * v, x), 1.3),
+    "while, no step": (lambda x: ad.while_loop(lambda v: v < 0.0, lambda v: v * v, x), 1.3),
+    "cond": (lambda x: ad.cond(x > 0.2, lambda v: v**3 * x, lambda v: -v, x), 0.6),
+    "switch": (lambda x: ad.switch(0, [lambda v: 1.0, lambda v: np.exp(v) * x], x), 0.6),
+    "map": (lambda x: ad.map(np.sin, np.stack([x, x * x])), 0.6),
+    "nested": (
+        lambda x: ad.fori_loop(
+            0, 3, lambda i, v: ad.cond(v > 0.5, np.sin, np.exp, ad.fori_loop(
+                0, 2, lambda j, w: np.sin(w) * x + j, v)) + i, x), 0.6),
+    "powers": (
+        lambda x: ad.fori_loop(0, 2, lambda i, v: v**2.5 + x**v + special.gammaln(v), x), 0.6),
+    "gradient inside": (
+        lambda x: ad.fori_loop(
+            0, 3, lambda i, v: v - 0.1 * ad.grad(lambda z: np.exp(z) * x)(v), x), 0.6),
+    "gradient of a loop": (
+        ad.grad(lambda x: ad.fori_loop(0, 3, lambda i, v: np.sin(v) * x, x)), 0.6),
+    "rows of a batch": (
+        lambda x: ad.vmap(lambda a: ad.while_loop(lambda v: v < 10.0, lambda v: v * v + 1, a))(
+            np.arange(3.0) * x), 0.6),
+    "complex": (lambda x: ad.fori_loop(0, 2, lambda i, v: v * np.exp(1j * x * v), x + 0j), 0.6),
+}  # fmt: skip
+
+
+def joined(f):
+    """The leaves of a function's result in one row."""
+    return lambda x: np.concatenate([np.ravel(y) for y in tree.flatten(f(x))[0]])
 
 
 @pytest.mark.parametrize("name", LOOPS)
-def test_loops_are_refused_by_name(name):
-    f = LOOPS[name]
-    with pytest.raises(DifferentiationError, match=f"there are no Taylor series through {name}"):
-        ad.taylor(f, 1.3, 3)
-    nested = ad.jvp(lambda x: ad.jvp(f, (x,), (1.0,))[1], (1.3,), (1.0,))[1]
-    assert ad.derivative(f, 2)(1.3) == nested
+@pytest.mark.parametrize("transform", [lambda f: f, ad.jit], ids=["uncompiled", "jit"])
+def test_loops_against_nested_derivatives(name, transform):
+    f, x = LOOPS[name]
+    nested, wanted = joined(f), []
+    for k in range(4):
+        wanted.append(np.asarray(nested(x)) / math.factorial(k))
+        nested = (lambda g: lambda t: ad.jvp(g, (t,), (1.0,))[1])(nested)
+    found = transform(lambda t: ad.taylor(f, t, 3))(x)
+    found = np.concatenate([np.reshape(y, (4, -1)) for y in tree.flatten(found)[0]], axis=1)
+    largest = np.max(np.abs(wanted))
+    np.testing.assert_allclose(found, np.stack(wanted), rtol=1e-10, atol=1e-13 * largest)
 
 
-def test_a_long_chain():
+@pytest.mark.parametrize("name", ["fori_loop", "while_loop", "cond"])
+def test_derivatives_of_coefficients_through_loops(name):
+    f, x = LOOPS[name]
+    c = ad.taylor(f, x, 4)
+    for k in range(4):
+        slope = ad.grad(lambda t, k=k: ad.taylor(f, t, k)[k])
+        assert slope(x) == pytest.approx((k + 1) * c[k + 1], rel=1e-12)
+    assert ad.jit(slope)(x) == pytest.approx(4 * c[4], rel=1e-12)
+    many = ad.vmap(lambda t: ad.taylor(f, t, 4))(np.array([x, 1.1 * x]))
+    np.testing.assert_allclose(many, [c, ad.taylor(f, 1.1 * x, 4)], rtol=1e-12)
+    assert ad.derivative(f, 4)(x) == pytest.approx(24 * c[4], rel=1e-14)
+
+
+def test_a_loop_stays_one_operation():
+    """The same operations are recorded for ten steps and for ten thousand."""
+    f = lambda n: lambda x: ad.fori_loop(0, n, lambda i, v: v * 0.999 + 1e-4 * np.sin(v) * x, x)
+    assert operations(f(10), 5) == operations(f(10_000), 5)
+
+
+def test_a_loop_keeps_float32():
+    f = lambda x: ad.fori_loop(0, 2, lambda i, v: v * np.exp(v), x)
+    found = ad.taylor(f, np.float32(0.6), 5)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, ad.taylor(f, 0.6, 5), rtol=1e-5)
+
+
+@pytest.mark.parametrize("transform", [lambda f: f, ad.jit, ad.checkpoint],
+                         ids=["uncompiled", "jit", "checkpoint"])  # fmt: skip
+def test_a_long_chain(transform):
+    """No chain of operations is walked recursively, also inside what is called."""
+
     def f(x):
-        for _ in range(3000):
+        for _ in range(500):
             x = x * 0.999 + 1e-4 * np.sin(x)
         return x
 
-    assert np.isfinite(ad.taylor(f, 0.5, 3)).all()
+    np.testing.assert_allclose(ad.taylor(transform(f), 0.5, 2), ad.taylor(f, 0.5, 2), rtol=1e-12)
 
 
 def test_writing_in_place():
@@ -485,7 +675,7 @@ def operations(f, order):
 
 
 @pytest.mark.parametrize(
-    "name", ["exp(sin)", "sin(sin(sin))", "tan", "erf", "logaddexp", "1/(1+x**2)"]
+    "name", ["exp(sin)", "sin(sin(sin))", "tan", "erf", "logaddexp", "1/(1+x**2)", "x**2.5", "x**x"]
 )
 def test_the_cost_is_quadratic(name):
     f = FUNCTIONS[name][0]
@@ -493,7 +683,14 @@ def test_the_cost_is_quadratic(name):
     assert b / a < 4.5 and c / b < 4.5  # doubling the order: four times the work at most
 
 
-@pytest.mark.parametrize("name", ["gammaln", "jv", "x**2.5"])
+@pytest.mark.parametrize("name", ["fori_loop", "integers beside", "cond"])
+def test_the_cost_is_quadratic_through_loops(name):
+    f = LOOPS[name][0]
+    a, b, c = (operations(f, order) for order in (10, 20, 40))
+    assert b / a < 4.5 and c / b < 4.5
+
+
+@pytest.mark.parametrize("name", ["gammaln", "jv"])
 def test_the_cost_is_cubic_where_each_derivative_is_a_new_function(name):
     f = FUNCTIONS[name][0]
     a, b = (operations(f, order) for order in (8, 16))
@@ -520,18 +717,84 @@ def test_derivative_by_series():
     assert two[0].tolist() == [0.0, 12.0] and two[1] == {"a": -np.cos(2.0)}
 
 
-def test_derivative_where_there_is_no_series():
-    @ad.custom_derivative
-    def sine(x):
-        return np.sin(x)
+@ad.custom_derivative
+def sine(x):
+    return np.sin(x)
 
-    sine.jvp(lambda primals, tangents: (sine(*primals), np.cos(primals[0]) * tangents[0]))
-    assert ad.derivative(sine, 3)(0.3) == pytest.approx(-math.cos(0.3), rel=1e-15)
+
+sine.jvp(lambda p, t: (sine(*p), np.cos(p[0]) * t[0]))
+
+
+@ad.custom_derivative
+def exponential(x):
+    return np.exp(x)
+
+
+@exponential.jvp
+def exponential_rule(primals, tangents):
+    y = exponential(*primals)
+    return y, y * tangents[0]
+
+
+@ad.custom_derivative
+def scaled(x, y):
+    return np.exp(x) * y
+
+
+scaled.vjp(lambda primals, output, c: (output * c, np.exp(primals[0]) * c))
+RULES = {
+    "jvp": (lambda x: sine(x) * x, lambda x: np.sin(x) * x),
+    "the output in its rule": (exponential, np.exp),
+    "vjp": (lambda x: scaled(x, x * x), lambda x: np.exp(x) * x * x),
+    "a constant": (lambda x: scaled(x, 2.0), lambda x: np.exp(x) * 2.0),
+    "of each other": (lambda x: scaled(sine(x), exponential(x)), lambda x: np.exp(np.sin(x) + x)),
+    "arrays": (lambda x: scaled(x * M, M), lambda x: np.exp(x * M) * M),
+    "batch": (lambda x: ad.vmap(scaled)(M * x, M), lambda x: np.exp(x * M) * M),
+    "gradient": (ad.grad(lambda x: scaled(x, x)), lambda x: np.exp(x) * (1 + x)),
+    "compiled": (ad.jit(lambda x: scaled(x, x)), lambda x: np.exp(x) * x),
+    "in a loop": (
+        lambda x: ad.fori_loop(0, 2, lambda i, v: scaled(sine(v), x), x),
+        lambda x: np.exp(np.sin(np.exp(np.sin(x)) * x)) * x),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize("transform", [lambda f: f, ad.jit], ids=["uncompiled", "jit"])
+def test_rules_of_the_user(name, transform):
+    f, same = RULES[name]
+    found = transform(lambda x: ad.taylor(f, x, 6))(0.4)
+    wanted = ad.taylor(same, 0.4, 6)
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-13 * np.max(np.abs(wanted)))
+
+
+def test_the_rule_of_the_user_is_the_one_that_counts():
+    """A rule three times the true derivative, which reads a value from outside."""
+
+    def slope(a):
+        steep = ad.custom_derivative(lambda x: x * x)
+        steep.jvp(lambda p, t: (steep(*p), a * p[0] * t[0]))
+        return ad.taylor(steep, 1.5, 3)[2]
+
+    assert slope(6.0) == 3.0 and ad.grad(slope)(6.0) == 0.5
+
+
+def test_a_rule_that_asks_for_values():
+    size = ad.custom_derivative(lambda x: np.abs(x))
+    size.jvp(lambda p, t: (size(*p), t[0] if p[0] > 0 else -t[0]))
+    assert ad.derivative(size, 2)(-2.0) == 0.0  # by nested first derivatives
     with pytest.raises(DifferentiationError) as caught:
-        ad.taylor(sine, 0.3, 3)
+        ad.taylor(size, -2.0, 3)
     assert str(caught.value).startswith(
-        "there are no Taylor series through a function with a derivative of the user's own"
+        "there are no Taylor series through a function with a derivative of the user's own "
+        "(its rule asks for values)."
     )
+
+
+def test_a_rule_of_another_shape():
+    bad = ad.custom_derivative(lambda x: x * x)
+    bad.jvp(lambda p, t: (bad(*p), np.ones(3)))
+    with pytest.raises(DifferentiationError, match="gave a tangent of type float64"):
+        ad.taylor(bad, 1.0, 2)
 
 
 # ------------------------------------------------------------------------------------------- errors

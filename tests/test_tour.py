@@ -5,9 +5,11 @@ from __future__ import annotations
 import importlib.resources
 import inspect
 import io
+import os
 import re
 import subprocess
 import sys
+import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +17,24 @@ import pytest
 
 from adjoint import tour
 from adjoint.__main__ import main
-from adjoint.tour import compiled, fitting, simulation
+from adjoint.tour import compiled, fitting, mathematics, simulation
+from adjoint.tour.console import Console
 from adjoint.tour.context import LEDGER, Context
 from adjoint.tour.dataset import Dataset, parse, thurber
 from adjoint.tour.model import misfit, mobility
 from adjoint.tour.rod import CELLS, LIMIT, temperatures
 
-FILES = ["explain.txt", "fit.txt", "parameters.csv", "report.txt", "rod.txt"]
+FILES = """
+    explain.txt fit.txt graph.mmd parameters.csv report.txt rod.txt sine.txt
+""".split()
+DRAWN = {
+    "graph.svg",
+    "steps.svg",
+    "graph.png",
+    "steps.gif",
+}  # where graphlay and Pillow are installed
+PLOTTED = {"fit.png", "rod.png", "sine.png"}  # where matplotlib is
+MATHEMATICS = "ε₁₂²·"  # dual numbers and formulae are printed with these
 
 
 @pytest.fixture(scope="module")
@@ -31,11 +44,16 @@ def dataset() -> Dataset:
 
 @pytest.fixture(scope="module")
 def played(tmp_path_factory: pytest.TempPathFactory) -> tuple[int, str, Path]:
-    """Exit code, text and folder of one whole tour."""
+    """Exit code, text and folder of one whole tour, played by the command."""
     output = tmp_path_factory.mktemp("tour") / "made" / "by-the-tour"
-    stream = io.StringIO()
-    code = tour.run(output, stream)
-    return code, stream.getvalue(), output
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-m", "adjoint", "tour", "--output", str(output)],
+        env=os.environ | {"PYTHONIOENCODING": "utf-8"},
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+    )
+    return done.returncode, done.stdout + done.stderr, output
 
 
 # --- the data -------------------------------------------------------------------------------------
@@ -118,11 +136,12 @@ def test_the_tour_succeeds_and_writes_its_files(played: tuple[int, str, Path]) -
     code, text, output = played
     assert code == 0, text
     names = {path.name for path in output.iterdir()}
-    assert names - {"fit.png", "rod.png"} == {*FILES, LEDGER}
-    assert text.isascii()
+    assert names - PLOTTED - DRAWN == {*FILES, LEDGER}
+    assert {c for c in text if not c.isascii()} == set(MATHEMATICS)
     # The report holds everything but the closing lines, which are printed after it is written.
-    report = (output / "report.txt").read_text()
+    report = (output / "report.txt").read_text("utf-8")
     assert text.startswith(report)
+    assert re.search(r"\nThe tour took [\d.]+ s: all figures reproduced\.\n\Z", text)
     for name in ("fit.txt", "rod.txt"):
         assert "after: the fit" in (output / name).read_text()
 
@@ -133,6 +152,121 @@ def test_each_chapter_has_its_progress_line(played: tuple[int, str, Path]) -> No
     for number, chapter in enumerate(tour.CHAPTERS, 1):
         assert f"[{number}/{count}] {chapter.title}" in lines
     assert all(len(line) <= 100 for line in lines[:-2])  # the last two name the folder
+
+
+def test_the_chapter_on_dual_numbers(played: tuple[int, str, Path]) -> None:
+    text = played[1]
+    for shown in (
+        ">>> Dual(3, 4) + 3\n    6.0 + 4.0ε\n",
+        ">>> Dual(3, 4) * Dual(5, 7)\n    15.0 + 41.0ε\n",
+        "...     return (x + 2) * (x - 3) / (x - 4)\n    >>> f(Dual(6, 1))\n    12.0 - 0.5ε\n",
+        ">>> x**5 + 1\n    (2.0 + 5.0ε₁) + (5.0 + 20.0ε₁)ε₂\n",
+    ):
+        assert shown in text
+    found = re.search(r">>> found\n    (\S+) \+ (\S+)ε\n", text)
+    assert found is not None
+    assert [round(float(x), 7) for x in found.groups()] == [2.3197768, 2.5067615]
+
+
+def test_the_chapter_on_finite_differences(played: tuple[int, str, Path]) -> None:
+    text = played[1]
+    assert ">>> quotient\n    (24.000039999805264, 10.000000000331966)\n" in text
+    rows = re.findall(r"\n  (1e-\d\d)  (\S+)  (\S+)  (\S+)(?=\n)", text)
+    steps, forward, central, complex_step = np.array(rows, float).T
+    assert steps.tolist() == list(mathematics.STEPS)
+    # order 1 and 2 until rounding takes over; the complex step never loses a digit to it
+    np.testing.assert_allclose(forward[1] / forward[2], 100, rtol=0.1)
+    np.testing.assert_allclose(central[1] / central[2], 1e4, rtol=0.1)
+    assert forward[-1] > 1e-7 and central[-1] > 1e-7 and complex_step[-1] < 1e-15
+    for way in ("by hand", "central differences", "reverse mode, jitted", "formulae"):
+        assert re.search(rf"    {way} +2[34]\.\d+ +\d\.\de[-+]\d\d ", text)
+    assert "GradientError: order 1, forward mode: the derivative of area in height is" in text
+
+
+def test_the_chapter_on_formulae(played: tuple[int, str, Path]) -> None:
+    text = played[1]
+    for shown in (
+        ">>> f\n    x**2*y + y + 2\n    >>> f.evaluate(x=3, y=4)\n    42\n",
+        ">>> f.evaluate(x=ad.Dual(3, 1), y=4)\n    42.0 + 24.0ε\n",
+        "f.gradient(x, y)]\n    [24.0, 10.0]\n",
+        "f.hessian(x, y)]\n    [[8.0, 6.0], [6.0, 0.0]]\n",
+        '("0 + (0*x + y*1)").simplify()\n    y\n',
+        ">>> print(slope.latex())\n    2 x \\cos\\left(x^{2}\\right)\n",
+        "v1    x ** 2         9        4\n",
+    ):
+        assert shown in text
+    mermaid = (played[2] / "graph.mmd").read_text()
+    assert "".join(f"    {line}\n" for line in mermaid.splitlines()) in text
+    for value, adjoint in ((3, 24), (4, 10), (9, 4), (36, 1), (40, 1), (42, 1)):
+        assert f"<br>value {value}<br>adjoint {adjoint}" in mermaid
+
+
+def test_the_drawings(played: tuple[int, str, Path]) -> None:
+    pytest.importorskip("graphlay")
+    pytest.importorskip("PIL")
+    still, moving = (
+        ElementTree.parse(played[2] / name).getroot() for name in ("graph.svg", "steps.svg")
+    )
+    for root in (still, moving):
+        texts = {(element.text or "").strip() for element in root.iter()}
+        assert {"v1 = x ** 2", "value 42", "adjoint 24", "adjoint 10"} <= texts
+    assert (played[2] / "graph.png").read_bytes().startswith(b"\x89PNG")
+    assert (played[2] / "steps.gif").read_bytes().startswith(b"GIF89a")
+
+
+def test_the_chapter_on_a_curve(played: tuple[int, str, Path]) -> None:
+    picture = (played[2] / "sine.txt").read_text()
+    assert "".join(f"  {line}\n" for line in picture.splitlines()) in played[1]
+    rows = [line.split("|", 1) for line in picture.splitlines() if "|" in line]
+    assert [float(label) for label, _ in rows[::4]] == [1.0, 0.5, 0.0, -0.5, -1.0]
+    top, middle = rows[0][1], rows[8][1]
+    assert top.startswith("*") and top.endswith("*") and "." in top  # cos(0) is 1
+    assert middle[0] == middle[-1] == "."  # sin is 0
+    assert "* its derivative" in picture and "measured" not in picture
+    (seen,) = re.findall(r"The largest difference from np\.cos: (\S+)\.\n", played[1])
+    assert float(seen) < 1e-14
+
+
+def test_figures_that_are_off_make_the_tour_fail(tmp_path: Path) -> None:
+    context = Context(tmp_path, io.StringIO())
+    mathematics.expect(context, "the gradient", (24.0, 10.0), (24.0, 10.0))
+    assert not context.failures
+    mathematics.expect(context, "the gradient", (24.0, 10.0 + 1e-10), (24.0, 10.0))
+    mathematics.expect(context, "the gradient", (float("nan"),), (24.0,))
+    assert context.failures == [
+        "the gradient: 10.0000000001 instead of 10.0",
+        "the gradient: nan instead of 24.0",
+    ]
+
+
+def test_a_console_shows_what_ran(tmp_path: Path) -> None:
+    context = Context(tmp_path, io.StringIO())
+    console = Console(context)
+    console.run("""
+        def f(x):
+            return [x] * 2
+        y = f(3)
+        y
+        None
+        print("two\\nlines")
+    """)
+    assert context.said == [
+        "    >>> def f(x):",
+        "    ...     return [x] * 2",
+        "    >>> y = f(3)",
+        "    >>> y",
+        "    [3, 3]",
+        "    >>> None",
+        '    >>> print("two\\nlines")',
+        "    two",
+        "    lines",
+        "",
+    ]
+    assert console["y"] == [3, 3]
+    console.run("1 / 0", raises=ZeroDivisionError)
+    assert context.said[-2] == "    ZeroDivisionError: division by zero"
+    with pytest.raises(KeyError):
+        console.run("{}['absent']", raises=ZeroDivisionError)
 
 
 def test_the_table_compares_all_ways(played: tuple[int, str, Path]) -> None:
@@ -180,6 +314,7 @@ def test_a_fit_that_misses_makes_the_tour_fail(
         return fitting.Fit(parameters, dataset.certified_deviation, np.eye(7), 5642.7, 1, 1, 1)
 
     monkeypatch.setattr(fitting, "fit", stops_early)
+    monkeypatch.setattr(tour, "CHAPTERS", fitting.CHAPTERS)
     stream = io.StringIO()
     assert tour.run(tmp_path, stream) == 1
     assert "FAILED: only 5.0 digits" in stream.getvalue()
@@ -311,18 +446,29 @@ def test_a_file_in_place_of_the_folder(tmp_path: Path) -> None:
 # --- without extras, and from the command line ----------------------------------------------------
 
 
-def test_without_matplotlib_and_sympy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_any_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    absent = "matplotlib sympy graphlay PIL rich typer mpmath".split()
     for name in list(sys.modules):
-        if name.split(".")[0] in ("matplotlib", "sympy"):
+        if name.split(".")[0] in absent:
             monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
-    monkeypatch.setitem(sys.modules, "sympy", None)
+    for name in absent:
+        monkeypatch.setitem(sys.modules, name, None)
+    # The chapter on native code takes the longest, and asks for nothing.
+    chapters = [c for c in tour.CHAPTERS if c not in compiled.CHAPTERS]
+    monkeypatch.setattr(tour, "CHAPTERS", chapters)
     stream = io.StringIO()
     assert tour.run(tmp_path, stream) == 0, stream.getvalue()
-    assert not list(tmp_path.glob("*.png"))
+    assert {path.name for path in tmp_path.iterdir()} == {*FILES, LEDGER} - {"explain.txt"}
     text = stream.getvalue()
-    assert "SymPy is not installed" in text
-    assert "matplotlib is not installed" in text
+    for line in (
+        "  SymPy is not installed; pip install 'adjoint[symbolic]' adds its row.",
+        "  graphlay is not installed; pip install 'adjoint[draw]' adds graph.svg, and steps.svg, "
+        "which moves.",
+        "  matplotlib is not installed; pip install 'adjoint[plot]' adds sine.png.",
+        "  matplotlib is not installed; pip install 'adjoint[plot]' adds fit.png.",
+        "  matplotlib is not installed; pip install 'adjoint[plot]' adds rod.png.",
+    ):
+        assert line in text.splitlines()
     for name in ("fit.txt", "rod.txt"):
         picture = (tmp_path / name).read_text()
         assert all("  " + line in text for line in picture.splitlines())
@@ -330,7 +476,7 @@ def test_without_matplotlib_and_sympy(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_a_png_with_matplotlib(played: tuple[int, str, Path]) -> None:
     pytest.importorskip("matplotlib")
-    for name in ("fit.png", "rod.png"):
+    for name in PLOTTED:
         assert (played[2] / name).read_bytes().startswith(b"\x89PNG")
 
 
@@ -342,10 +488,20 @@ def test_anything_else_is_refused(arguments: list[str], capsys: pytest.CaptureFi
     assert "usage: python -m adjoint" in capsys.readouterr().err
 
 
-def test_the_command(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "adjoint", "tour"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stderr == ""
+def test_the_folder_is_in_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(tour, "CHAPTERS", mathematics.CHAPTERS[:1])
+    assert main(["tour"]) == 0
     assert [path.name for path in tmp_path.iterdir()] == ["adjoint-tour"]
-    assert "all figures reproduced" in done.stdout
+    out, err = capsys.readouterr()
+    assert "all figures reproduced" in out and err == ""
+
+
+def test_a_terminal_without_greek_letters(tmp_path: Path) -> None:
+    data = io.BytesIO()
+    context = Context(tmp_path, io.TextIOWrapper(data, encoding="ascii", write_through=True))
+    context.say("  (2.0 + 5.0ε₁)ε₂, 2x·cos(x²), ψ")
+    assert data.getvalue() == b"  (2.0 + 5.0e1)e2, 2x*cos(x^2), ?\n"
+    assert context.said == ["  (2.0 + 5.0ε₁)ε₂, 2x·cos(x²), ψ"]  # the report has all letters

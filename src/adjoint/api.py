@@ -27,6 +27,7 @@ from .front.arguments import (
     differentiable,
     fresh,
     like_argument,
+    matching,
     name_of,
     scalar_output,
     split_aux,
@@ -209,29 +210,6 @@ def stripped(run: Differentiation, aux: Any) -> Any:
     return tree.unflatten(structure, fresh([run.strip(x) for x in leaves]))
 
 
-def matching(value: Any, t: Any, what: str, transform: str) -> Any:
-    """A tangent or cotangent that fits the type of its primal."""
-    found = type_of(value)
-    if (
-        found.shape != t.shape
-        or found.dtype.kind not in "fciub"
-        or (found.dtype.kind == "c" and t.dtype.kind != "c")
-    ):
-        raise DifferentiationError(
-            message(
-                f"{transform} got a {what} of type {readable(found)}",
-                expected=f"the type of its value, {readable(t)}",
-                instead=f"a {what} with the shape and dtype of the value",
-                operation=transform,
-            )
-        )
-    if found.dtype == t.dtype or isinstance(value, Tensor):
-        return value
-    if t.weak:
-        return type(0j if t.dtype.kind == "c" else 0.0)(value)
-    return np.asarray(value, t.dtype)[()] if t.dtype.kind in "fc" else value
-
-
 # ------------------------------------------------------------------------------------- forward mode
 
 
@@ -401,7 +379,8 @@ def derivative(function: Callable, n: int = 1) -> Callable:
 
     The function's result may be a number or an array (then each element is differentiated).
     From the second order on by Taylor series (see `taylor`), at a cost that is quadratic in n; by
-    nested first derivatives where the function goes through an operation without series.
+    nested first derivatives where the function goes through an operation without series (a
+    `custom_derivative` whose rule branches on values).
 
     >>> import adjoint as ad, numpy as np
     >>> ad.derivative(lambda x: x**5, 3)(2.0)

@@ -47,6 +47,49 @@ def random_expression(
     return made[-1]
 
 
+UNARY = (
+    "abs arccos arccosh arcsin arcsinh arctan arctanh cbrt ceil cos cosh degrees exp exp2 expm1"
+    " floor log log10 log1p log2 radians reciprocal rint sign sin sinc sinh sqrt square tan tanh"
+    " trunc"
+).split()
+PAIRED = "arctan2 copysign fmax fmin heaviside hypot logaddexp maximum minimum".split()
+NUMBERS = (
+    "0 1 2 3 7 10 100 1024 123456789 9007199254740993 0.5 0.1 1.5 1e-3 1e10 1e-300 1e300 pi e"
+    " (1/3) (2/7) (-1) (-2) (-0.5)"
+).split()
+EXPONENTS = "2 3 -1 -2 0.5 -0.5 (1/3) 1.5 0 1 4 -3 0.1 (-2/3)".split()
+
+
+def random_text(rng: np.random.Generator, depth: int, names: str = "xyz") -> str:
+    """A formula as a person may type it: needless parentheses, constants of all sizes, numbers in
+    the place of every operand."""
+
+    def one(values: Any) -> Any:
+        return values[rng.integers(len(values))]
+
+    def inner(less: int = 1) -> str:
+        return random_text(rng, depth - less, names)
+
+    kind = rng.random()
+    if depth <= 0 or kind < 0.08:
+        return one(names) if rng.random() < 0.72 else one(NUMBERS)
+    if kind < 0.3:
+        return f"{one(UNARY)}({inner()})"
+    if kind < 0.37:
+        return f"{one(PAIRED)}({inner()}, {inner(2)})"
+    if kind < 0.49:
+        return f"({inner()})**{one(EXPONENTS)}"
+    if kind < 0.52:
+        return f"({inner(2)})**({inner(2)})"
+    if kind < 0.56:
+        return f"-({inner()})"
+    if kind < 0.59:
+        return f"where({inner(2)} {one(['<', '<=', '>', '=='])} {inner(2)}, {inner(2)}, {inner(2)})"
+    if kind < 0.62:
+        return f"({inner()} {one(['%', '//'])} {inner(2)})"
+    return f"({inner(int(rng.integers(1, 3)))} {one('+-*/')} {inner(int(rng.integers(1, 3)))})"
+
+
 def points(rng: np.random.Generator, names: Any, count: int = 8) -> dict[str, np.ndarray]:
     """Random values of symbols, positive and negative, in extended precision."""
     found = {}

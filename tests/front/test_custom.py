@@ -293,3 +293,74 @@ def test_a_traced_value_from_outside_is_refused():
             use(3.0)
     with pytest.raises(TypeError, match="not among its arguments"):
         ad.vmap(ad.grad(f))(X)
+
+
+# ------------------------------------------------------------------- rules where values are unknown
+
+
+def reads_its_output():
+    """exp, whose rule reads its output again."""
+    exponential = ad.custom_derivative(lambda x: np.exp(x))
+
+    @exponential.jvp
+    def rule(primals, tangents):
+        y = exponential(*primals)
+        return y, y * tangents[0]
+
+    return exponential
+
+
+def product_by_vjp():
+    """x exp(x), by one rule of a product."""
+    scaled = ad.custom_derivative(lambda x, y: np.exp(x) * y)
+    scaled.vjp(lambda primals, output, c: (output * c, np.exp(primals[0]) * c))
+    return lambda x: scaled(x, x)
+
+
+OF_ITS_OUTPUT = {
+    "output": (reads_its_output(), np.exp),
+    "vjp": (product_by_vjp(), lambda x: np.exp(x) * x),
+}
+
+
+@pytest.mark.parametrize("name", OF_ITS_OUTPUT)
+def test_a_rule_that_reads_its_output_again(name):
+    f, same = OF_ITS_OUTPUT[name]
+    for transform in (
+        ad.grad,
+        lambda f: ad.jit(ad.grad(f)),
+        lambda f: ad.grad(ad.jit(f)),
+        lambda f: ad.grad(ad.grad(f)),
+        lambda f: ad.jit(ad.grad(ad.grad(f))),
+        ad.hessian,
+    ):
+        assert transform(f)(0.6) == pytest.approx(transform(same)(0.6), rel=1e-14)
+
+
+LOOPS = {
+    "fori_loop": lambda f: lambda x: ad.fori_loop(0, 2, lambda i, v: f(v) * x, x),
+    "scan": lambda f: lambda x: ad.scan(lambda c, y: (c + f(y), c), x, x * np.ones(3))[0],
+    "cond": lambda f: lambda x: ad.cond(x > 0, lambda v: f(v) * v, lambda v: v, x),
+    "while_loop": lambda f: lambda x: ad.while_loop(lambda v: v < 5.0, f, 2.5 * x),
+    "rows": lambda f: lambda x: np.sum(ad.map(f, x * np.arange(3.0))),
+}
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+@pytest.mark.parametrize("name", OF_ITS_OUTPUT)
+def test_rules_inside_loops_and_branches(loop, name):
+    f, same = (LOOPS[loop](g) for g in OF_ITS_OUTPUT[name])
+    assert ad.jvp(f, (0.6,), (2.0,)) == pytest.approx(ad.jvp(same, (0.6,), (2.0,)), rel=1e-13)
+    for transform in (ad.grad, lambda f: ad.jit(ad.grad(f)), ad.hessian):
+        assert transform(f)(0.6) == pytest.approx(transform(same)(0.6), rel=1e-13)
+
+
+def test_a_rule_inside_a_loop_reads_a_traced_value_from_outside():
+    def slope(a):
+        steep = ad.custom_derivative(lambda x: x * x)
+        steep.jvp(lambda p, t: (steep(*p), a * p[0] * t[0]))
+        return ad.jvp(lambda x: ad.fori_loop(0, 2, lambda i, v: steep(v), x), (1.5,), (1.0,))[1]
+
+    assert slope(2.0) == pytest.approx(4 * 1.5**3, rel=1e-15)
+    with pytest.raises(ad.DifferentiationError, match="reads a traced value that is not among its"):
+        ad.grad(slope)(2.0)

@@ -81,8 +81,75 @@ def test_powers():
     close(Dual(2.0, 1.0) ** Dual(3.0, 1.0), 8.0, 12.0 + 8 * math.log(2))
     assert parts(Dual(-2.0, 1.0) ** 3) == (-8.0, 12.0)
     assert parts(Dual(0.0, 1.0) ** 2) == (0.0, 0.0)
+    for two in (Dual(2.0), Dual(2.0, 0.0), Dual(np.float64(2.0), 0)):  # a constant: no logarithm
+        assert parts(Dual(-3.0, 1.0) ** two) == (9.0, -6.0)
+        found = Dual(np.array([-3.0, 2.0]), np.ones(2)) ** (2 * two - 2.0)
+        assert found.tangent.tolist() == [-6.0, 4.0]
+    assert parts(np.sqrt(np.floor(Dual(0.5, 1.0)))) == (0.0, 0.0)
     root = Dual(-8.0, 1.0) ** (1 / 3)  # of Python's numbers, as in Python
     close(root, (-8.0) ** (1 / 3), (-8.0 + 0j) ** (-2 / 3) / 3)
+
+
+PARTNERS = {
+    "int": 2, "float": 0.75, "bool": True, "complex": 2 + 1j, "float64": np.float64(3),
+    "float32": np.float32(1.5), "int8": np.int8(3), "bool_": np.True_,
+    "complex64": np.complex64(1 + 1j), "list": [1.0, 2.0], "tuple": (1, 2), "nested": [[1], [2.0]],
+    "integers": np.array([2, 3]), "booleans": np.array([True, True]), "array": np.array([0.5, 3.0]),
+    "single": np.array([0.5, 3.0], np.float32), "no axes": np.array(2.0), "empty": np.zeros((0, 2)),
+}  # fmt: skip
+VARIABLES = {
+    "float": (1.75, 0.5), "float32": (np.float32(1.75), np.float32(0.5)),
+    "array": (np.array([1.75, 0.5]), np.array([0.5, -1.0])),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("partner", PARTNERS)
+@pytest.mark.parametrize("variable", VARIABLES)
+def test_operators_with_every_partner(variable, partner, quiet):
+    """In both orders as `jvp`: value, tangent and dtype, or the same kind of error."""
+    (x, dx), c = VARIABLES[variable], PARTNERS[partner]
+    for function in OPERATORS:
+        for f in (lambda x, f=function: f(x, c), lambda x, f=function: f(c, x)):
+            try:
+                value, tangent = ad.jvp(f, (x,), (dx,))
+            except (TypeError, ValueError) as error:
+                with pytest.raises(type(error)):
+                    f(Dual(x, dx))
+                continue
+            found = f(Dual(x, dx))
+            assert type(found) is Dual and found.dtype == type_of(value).dtype
+            np.testing.assert_array_equal(found.value, value)
+            np.testing.assert_array_equal(found.tangent, tangent)
+
+
+@pytest.mark.parametrize("other", ["a", None, object(), {}], ids=["text", "None", "object", "dict"])
+def test_partners_that_are_no_numbers(other):
+    for function in (operator.add, operator.mul, operator.truediv, operator.pow, operator.lt):
+        with pytest.raises(TypeError):
+            function(Dual(1.5, 1.0), other)
+    assert (Dual(1.5, 1.0) == other) is False
+
+
+def test_operators_in_place():
+    for name in ("iadd", "isub", "imul", "itruediv", "ipow", "ifloordiv", "imod"):
+        function = getattr(operator, name)
+        plain = getattr(operator, name[1:])
+        for a, b in (
+            (Dual(3.0, 1.0), Dual(2.0, 0.5)),
+            (Dual(X[0] + 2, DX[0]), 1.5),
+            (2.0, Dual(3.0, 1.0)),
+        ):
+            wanted = plain(a, b)
+            is_array = isinstance(a, Dual) and a.shape
+            found = function(a, b)
+            np.testing.assert_array_equal(found.value, wanted.value)
+            np.testing.assert_array_equal(found.tangent, wanted.tangent)
+            assert found is a if is_array else found is not a
+    a = np.ones(2)
+    with pytest.raises(
+        TracingError, match=r"np\.add was to write a traced value into a plain array"
+    ):
+        a += Dual(1.0, 1.0)
 
 
 def test_unary_operators():
@@ -297,7 +364,11 @@ def test_parts_become_floats():
     x = Dual(np.float32(1.5), 2)
     assert x.dtype == np.float32 and type(x.tangent) is np.float32 and np.sin(x).dtype == np.float32
     assert Dual([1, 2], [3, 4]).tangent.tolist() == [3.0, 4.0]
-    assert Dual(np.ones((2, 3))).tangent.tolist() == [[0.0] * 3] * 2
+    for zero in (0, 0.0):
+        assert Dual(np.ones((2, 3)), zero).tangent.tolist() == [[0.0] * 3] * 2
+    x = Dual(np.ones(3))
+    x.tangent[1] = 1.0  # of an array's constant, too
+    assert (x * x).tangent.tolist() == [0.0, 2.0, 0.0]
     z = Dual(1 + 2j, 1) * 1j
     assert parts(z) == (-2 + 1j, 1j)
 
@@ -601,6 +672,14 @@ def test_printing(x, text):
 def test_formatting():
     assert f"{Dual(1 / 3, -2 / 3):.3f}" == "0.333 - 0.667ε"
     assert f"{Dual(3, 4)}" == "3.0 + 4.0ε" and str([Dual(1, 2)]) == "[1.0 + 2.0ε]"
+    assert f"{Dual(np.array([1, 2]), np.array([-0.5, 3])):.2f}" == "[1.00 2.00] + [-0.50 3.00]ε"
+    assert f"{Dual(np.array(2.0), np.array(-1.0)):.1f}" == "2.0 - 1.0ε"
+    assert f"{Dual(-1 - 2j, -1 - 2j):.1f}" == "(-1.0-2.0j) + (-1.0-2.0j)ε"
+    assert f"{Dual(Dual(3, 1), Dual(1, -2)):.1f}" == "(3.0 + 1.0ε₁) + (1.0 - 2.0ε₁)ε₂"
+    assert f"{Dual(1.5, 2.5):+.1f}" == "+1.5 + 2.5ε" and f"{Dual(1.5, -2):+.1f}" == "+1.5 - 2.0ε"
+    assert f"{Dual(1.5, -2.5):7.2f}" == "   1.50 -    2.50ε"
+    with pytest.raises(ValueError, match="Unknown format code"):
+        f"{Dual(1.0, 2.0):d}"
 
 
 # ------------------------------------------------------------------------------------------- errors
@@ -677,6 +756,38 @@ def test_a_dual_is_no_array():
     )
     with pytest.raises((TracingError, ValueError)):
         np.zeros(2)[0] = Dual(1.0, 1.0)
+
+
+def test_scipy():
+    """What SciPy computes with NumPy's functions takes duals; what it hands to compiled code is
+    refused, never a number without its tangent."""
+    import scipy.integrate
+    import scipy.linalg
+    import scipy.optimize
+    import scipy.special
+
+    a = Dual(2.0, 1.0)
+    root = scipy.optimize.newton(lambda t: t * t - a, 1.0)
+    close(root, math.sqrt(2), 0.25 * math.sqrt(2), 1e-8)
+    close(scipy.special.erf(a), math.erf(2.0), 2 / math.sqrt(math.pi) * math.exp(-4.0))
+    for call in (
+        lambda: scipy.integrate.solve_ivp(lambda t, y: -a * y, (0, 1), [1.0]),
+        lambda: scipy.integrate.solve_ivp(lambda t, y: -y, (0, 1), [a]),
+        lambda: scipy.integrate.quad(lambda t: a * t, 0, 1),
+        lambda: scipy.integrate.quad(lambda t: t, 0, a),
+        lambda: scipy.linalg.expm(np.eye(2) * a),
+    ):
+        with pytest.raises(TracingError, match="and would lose its tangent"):
+            call()
+    with pytest.raises(
+        (TracingError, SystemError)
+    ) as caught:  # SciPy's, of which ours is the cause
+        scipy.optimize.brentq(lambda t: t * t - a, 0.0, 5.0)
+    assert isinstance(caught.value, TracingError) or isinstance(
+        caught.value.__cause__, TracingError
+    )
+    with pytest.raises(TracingError, match=r"write instead: `ad\.special\.logsumexp\(...\)`"):
+        scipy.special.logsumexp(Dual(np.ones(2), np.ones(2)))
 
 
 def test_a_dual_is_no_key():

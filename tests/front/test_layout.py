@@ -351,3 +351,20 @@ def test_the_number_of_nodes() -> None:
     assert nodes(lambda x: np.diag(x), V) == 2
     assert nodes(lambda x: np.pad(x, 1, mode="wrap"), V) == 3
     assert nodes(lambda x: np.vstack([x] * 9), V) == 1
+
+
+def test_arrays_of_a_python_number() -> None:
+    """The transpose of a layout asks for the shape of what it read, which a float has not."""
+    for function in (
+        lambda x: np.sum(np.tile(x, 3)) * x,
+        lambda x: np.sum(np.tile(x, (2, 2)) ** 2),
+        lambda x: np.sum(np.reshape(x, (1, 1))) * x,
+        lambda x: np.sum(np.asarray(x)[None] ** 2),
+    ):
+        exact = 6.0 * float(function(1.0))  # of a multiple of x**2, at 3
+        assert ad.grad(function)(3.0) == ad.jacfwd(function)(3.0) == exact
+        assert ad.hessian(function)(3.0) == ad.grad(ad.grad(function))(3.0) == exact / 3
+
+
+def test_the_imaginary_part_of_a_python_number() -> None:
+    assert ad.grad(lambda z: np.imag(z) * np.abs(z) ** 2)(1 + 2j) == 4 - 13j

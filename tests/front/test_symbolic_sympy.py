@@ -26,7 +26,7 @@ def compare(count: int, seed: int) -> None:
             continue
         expressions += 1
         ours = e.diff("x")
-        theirs = sympy.diff(e.to_sympy(), sympy.Symbol("x", real=True))
+        theirs = sympy.diff(e.to_sympy(real=True), sympy.Symbol("x", real=True))
         names = [sympy.Symbol(n, real=True) for n in ("x", "y")]
         function = sympy.lambdify(names, theirs, "mpmath")
         for _ in range(3):
@@ -74,10 +74,20 @@ def test_there_and_back():
 
 def test_the_polynomial_of_the_cases():
     f = parse("x**5 + 1")
-    x = sympy.Symbol("x", real=True)
+    x = sympy.Symbol("x")  # as everybody writes it
     assert sympy.diff(f.to_sympy(), x).subs(x, 1) == 5
+    assert sympy.diff(f.to_sympy(), "x").subs("x", 1) == 5
     assert f.diff("x").evaluate(x=1.0) == 5.0
     assert from_sympy(sympy.diff(f.to_sympy(), x)).evaluate(x=1) == 5
+
+
+def test_symbols_that_are_real():
+    x = sympy.Symbol("x", real=True)
+    root = np.sqrt(ad.symbols("x") ** 2)
+    assert root.to_sympy(real=True) == sympy.Abs(x)
+    assert sympy.diff(root.to_sympy(real=True), x) == sympy.sign(x)
+    assert ad.symbolic.to_sympy(root, real=True) == sympy.Abs(x)
+    assert str(root.to_sympy()) == "sqrt(x**2)"
 
 
 def test_special_forms():
@@ -93,5 +103,76 @@ def test_what_has_no_counterpart():
         ad.symbols("v", shape=(2,)).sum().to_sympy()
     assert str(error.value).startswith("a value of type float64[2] has no counterpart in SymPy.")
     with pytest.raises(TypeError) as error:
-        from_sympy(sympy.gamma(sympy.Symbol("x")))
-    assert str(error.value).startswith("SymPy's gamma has no counterpart here.")
+        from_sympy(sympy.besselj(0, sympy.Symbol("x")))
+    assert str(error.value).startswith("SymPy's besselj has no counterpart here.")
+
+
+x, y = ad.symbols("x y")
+
+
+@pytest.mark.parametrize(
+    ("e", "text"),
+    [
+        (np.maximum(x, 0), "Max(0, x)"),
+        (np.where((x > 0) & (y < 1), x, 2 * y), "Piecewise((x, (x > 0) & (y < 1)), (2*y, True))"),
+        ((x > 0) * y, "y*Piecewise((1, x > 0), (0, True))"),
+        (np.maximum(x, 0).diff(x), None),
+        (np.clip(x, -1, 1), "Min(1, Max(-1, x))"),
+        (np.cbrt(x), "Abs(x)**(1/3)*sign(x)"),
+        (np.trunc(x), "floor(Abs(x))*sign(x)"),
+        (x // y, "floor(x/y)"),
+        (x % y, "Mod(x, y)"),
+        (np.sinc(x), "sinc(pi*x)"),
+        (np.heaviside(x, 0.5), "Heaviside(x)"),
+        (ad.special.erf(x), "erf(x)"),
+        (ad.special.gamma(x).diff(x), "gamma(x)*polygamma(0, x)"),
+        (np.arctan2(y, x), "atan2(y, x)"),
+        (abs(x) ** 2.5, "Abs(x)**(5/2)"),
+        (np.logical_not(x > y), "y >= x"),
+    ],
+    ids=str,
+)
+def test_functions_there_and_back(e, text):
+    theirs = e.to_sympy()
+    if text is not None:
+        assert str(theirs) == text
+    back = from_sympy(theirs)
+    for at in ({"x": 0.3, "y": 0.7}, {"x": -1.6, "y": 2.5}, {"x": 2.5, "y": -0.6}):
+        given = {n: at[n] for n in e.free}
+        wanted = e.evaluate(given)
+        assert back.evaluate({n: at[n] for n in back.free}) == pytest.approx(wanted, rel=1e-12)
+        number = theirs.subs({sympy.Symbol(n): sympy.Float(v, 20) for n, v in at.items()})
+        found = bool(number) if number in (sympy.true, sympy.false) else float(number)
+        assert found == pytest.approx(float(wanted), rel=1e-12)
+
+
+def test_complex_numbers():
+    c = ad.symbols("c", dtype=complex)
+    assert str((c * (1 - 2j) + np.conj(c)).to_sympy()) == "c*(1 - 2*I) + conjugate(c)"
+    assert from_sympy(sympy.I * sympy.Symbol("x")).evaluate(x=2.0) == 2j
+
+
+@pytest.mark.parametrize(
+    ("formula", "first"),
+    [
+        (sympy.zoo, "from_sympy got zoo."),
+        ("__import__('os').getcwd()", "from_sympy got a text."),
+        (sympy.Integral(sympy.Symbol("x")), "SymPy's Integral has no counterpart here."),
+        (sympy.Sum(sympy.Symbol("k"), (sympy.Symbol("k"), 1, 3)), "SymPy's Sum has no counterpart"),
+        (sympy.Symbol("x") + sympy.Symbol("x", real=True), "two of SymPy's symbols are called 'x'"),
+        (sympy.Function("g")(sympy.Symbol("x")), "SymPy's g has no counterpart here."),
+        (sympy.Matrix([1]), "SymPy's ImmutableDenseMatrix has no counterpart here."),
+    ],
+    ids=str,
+)
+def test_what_cannot_come_back(formula, first):
+    with pytest.raises(TypeError) as error:
+        from_sympy(formula)
+    assert str(error.value).startswith(first)
+
+
+def test_what_cannot_go_there():
+    for e, name in ((np.rint(x), "rint"), (x.astype(int), "stop_gradient")):
+        with pytest.raises(TypeError) as error:
+            e.to_sympy()
+        assert str(error.value).startswith(f"{name} has no counterpart in SymPy.")

@@ -8,7 +8,7 @@ import sys
 
 import numpy as np
 import pytest
-from symbolic_checks import ROUGH, points, random_expression, values_of
+from symbolic_checks import ROUGH, points, random_expression, random_text, values_of
 
 import adjoint as ad
 from adjoint.front.symbolic import ExpressionError, parse
@@ -51,6 +51,8 @@ def executed(text: str, values: dict) -> object:
         (2 * (x + y), "2*(x + y)", "2(x + y)", r"2 \left(x + y\right)"),
         (3 * np.sin(x), "3*sin(x)", "3sin(x)", r"3 \sin\left(x\right)"),
         (x * (y % z), "x*(y % z)", "x·(y % z)", r"x \left(y \bmod z\right)"),
+        (-(((x - y) // z) * y), "-((x - y) // z*y)", None, None),
+        (-((x - y) % z * y), "-((x - y) % z*y)", None, None),
         (-(x % y), "-(x % y)", "-(x % y)", r"-\left(x \bmod y\right)"),
         (np.sin(x) * 2, "sin(x)*2", "sin(x)·2", r"\sin\left(x\right) \cdot 2"),
         (np.sqrt(x + 1), "sqrt(x + 1)", "√(x + 1)", r"\sqrt{x + 1}"),
@@ -88,6 +90,30 @@ def test_array_texts_are_python():
     rng = np.random.default_rng(0)
     given = {"a": rng.normal(size=(2, 3)), "v": rng.normal(size=3), "x": 0.3, "y": -1.2}
     for e in (
+        np.sum(v[1:] * v[:-1]).diff(v),
+        np.sum(v[0] * a[1]).diff(a),
+        np.stack([v[0] * v[1], v[2]]).diff(v),
+        (a[:, 1] * a[:, 0]).diff(a),
+        np.roll(v, 1) * 2,
+        np.linalg.svd(a, full_matrices=False)[1],
+        np.linalg.eigh(a @ a.T)[0],
+        np.fft.fft(v).real,
+        v * np.zeros(3),
+        v * np.ones(3, int),
+        np.eye(2) @ a,
+        np.eye(2, 3) * a,
+        v + np.full(3, 0.1),
+        v[np.array([0, 0, 1, 2])] * np.full(4, 2.5, np.float32),
+        v * np.array([0.1, 1.5, 3.3], np.float32),
+        v * np.array([True, False, True]),
+        v * np.array([1, 2, 1 << 60]),
+        v * np.array([1 + 2j, -2j, complex(-0.0, 1)]),
+        v * np.array([np.inf, -np.inf, np.nan]),
+        v * np.array([-0.0, 0.0, 1e-300]),
+        (v * np.zeros((0, 3))).sum(),
+        x * np.array([7.5]),
+        x + np.float64(0.1) + np.float32(0.1),
+        v * np.longdouble(0.1),
         a @ v,
         a.T @ a,
         v[1:] * 2 - v[:-1],
@@ -106,6 +132,94 @@ def test_array_texts_are_python():
         )
 
 
+NUMBERS = [
+    (x * 1j, "x*1j", "x·i", "x i"),
+    (x - 2j, "x - 2j", "x - 2i", "x - 2 i"),
+    (x * (1 - 2j), "x*(1-2j)", "x·(1 - 2i)", r"x \left(1 - 2 i\right)"),
+    (x * -1j, "x*-1j", "x·-i", r"x \cdot -i"),
+    (x * complex(0, -1), "x*(0-1j)", "x·-i", r"x \cdot -i"),
+    (
+        x * complex(1, np.inf),
+        "x*complex(1.0, inf)",
+        "x·(1 + inf·i)",
+        r"x \left(1 + \infty i\right)",
+    ),
+    (x - np.inf, "x - inf", "x - inf", r"x - \infty"),
+    (x * 1e-300, "x*1e-300", "x·(1e-300)", r"x \left(1 \cdot 10^{-300}\right)"),
+    (x**-0.0, "x**-0.0", "x^(-0.0)", "x^{-0.0}"),
+    ((-2) ** x, "(-2)**x", "(-2)^x", r"\left(-2\right)^{x}"),
+    (x * np.float32(0.1), "x*float32(0.10000000149011612)", "x·0.1", r"x \cdot 0.1"),
+]
+
+
+@pytest.mark.parametrize(("e", "python", "unicode", "latex"), NUMBERS, ids=lambda e: str(e))
+def test_numbers(e, python, unicode, latex):
+    assert (str(e), e.pretty(), e.latex()) == (python, unicode, latex)
+    with np.errstate(all="ignore"):
+        found = executed(python, {"x": np.array([0.7, -2.0])})
+    np.testing.assert_array_equal(found, e.evaluate(x=np.array([0.7, -2.0])))
+
+
+@pytest.mark.parametrize(
+    ("text", "printed"),
+    [
+        ("0**-1*x", "power(0.0, -1)*x"),  # Python raises an error for 0**-1
+        ("1/0*x", "float64(1)/0*x"),
+        ("x*7**1.5", "x*power(7.0, 1.5)"),  # whose last digit is NumPy's own
+        ("2**1000*x", "power(2.0, 1000)*x"),
+        ("reciprocal(4)*x", "reciprocal(4.0)*x"),  # NumPy's of an integer is 0
+        ("(-8)**(1/3)*x", "power(-8.0, 1/3)*x"),
+        ("x*2**10/3", "x*2**10/3"),
+        ("where(x > 1, 2, 3)**-2", "where(x > 1, 2.0, 3)**-2"),
+        ("maximum(1, 2)**-1*x", "power(float64(maximum(1.0, 2)), -1)*x"),
+        ("9007199254740993*x", "9007199254740992.0*x"),
+    ],
+)
+def test_arithmetic_on_numbers_is_numpys(text, printed):
+    e = parse(text)
+    assert str(e) == printed
+    with np.errstate(all="ignore"):
+        found = executed(printed, {"x": np.array([0.7])})
+    np.testing.assert_array_equal(found, e.evaluate(x=np.array([0.7])))
+    np.testing.assert_array_equal(parse(printed).evaluate(x=0.7), e.evaluate(x=0.7))
+
+
+@pytest.mark.parametrize(
+    ("text", "unicode", "latex"),
+    [
+        ("x % y*z", "(x % y)·z", r"\left(x \bmod y\right) z"),
+        ("x*y % z", "(xy) % z", r"\left(x y\right) \bmod z"),
+        ("x // y*2", "x // y·2", r"\left\lfloor \frac{x}{y} \right\rfloor \cdot 2"),
+        ("floor(x)*ceil(y)", "floor(x)·ceil(y)",
+         r"\left\lfloor x \right\rfloor \left\lceil y \right\rceil"),
+        ("where(x > 0, y, z)*2", "where(x > 0, y, z)·2",
+         r"\left(\begin{cases}y & \text{if } x > 0 \\ z & \text{otherwise}\end{cases}\right)"
+         r" \cdot 2"),
+        ("x <= y", "x ≤ y", r"x \leq y"),
+        ("x != y", "x ≠ y", r"x \neq y"),
+        ("1e-5**x", "(1e-05)^x", r"\left(1 \cdot 10^{-5}\right)^{x}"),
+        ("x - (y - (z - 1))", "x - (y - (z - 1))", r"x - \left(y - \left(z - 1\right)\right)"),
+    ],
+)  # fmt: skip
+def test_texts_for_readers(text, unicode, latex):
+    assert (parse(text).pretty(), parse(text).latex()) == (unicode, latex)
+
+
+def test_loops_print_their_bodies():
+    e = ad.expression(lambda r: ad.fori_loop(0, 5, lambda i, s: s * r, 1.0))
+    assert str(e) == "scan(r, 1, body=lambda a, b, c: c*b, consts=1, carry=1, length=5)[0]"
+    assert e.latex() == (
+        r"\operatorname{scan}\left(r, 1, body=\left(a, b, c \mapsto c b\right), "
+        r"consts=1, carry=1, length=5\right)_{0}"
+    )
+    assert e.pretty() == "scan(r, 1, body=(a, b, c ↦ cb), consts=1, carry=1, length=5)[0]"
+    chosen = ad.expression(lambda x: ad.cond(x > 0, lambda: x, lambda: -x))
+    assert "branches=(lambda a: -a, lambda a: a)" in str(chosen)
+    other = ad.expression(lambda r: ad.fori_loop(0, 5, lambda i, s: s + r, 1.0))
+    assert e.same(ad.expression(lambda r: ad.fori_loop(0, 5, lambda i, s: s * r, 1.0)))
+    assert not e.same(other)
+
+
 def test_random_texts_come_back():
     rng = np.random.default_rng(11)
     for _ in range(300):
@@ -118,6 +232,51 @@ def test_random_texts_come_back():
         with np.errstate(all="ignore"):
             found = executed(str(e), {n: p.astype(float) for n, p in given.items()})
         np.testing.assert_array_equal(np.broadcast_to(found, 8), wanted, str(e))
+
+
+def typed(count: int, seed: int) -> int:
+    """Formulas as they are typed: their texts, and those of their simplified forms, have their
+    values, for Python and for `parse`; what is simple stays simple."""
+    rng = np.random.default_rng(seed)
+    given = points(rng, "xyz", 12)
+    plain = {n: p.astype(float) for n, p in given.items()}
+    taken = 0
+    for _ in range(count):
+        text = random_text(rng, int(rng.integers(2, 6)))
+        try:
+            e = parse(text)
+        except ExpressionError:  # a number that is too large
+            continue
+        if not e.free:
+            continue
+        simple = e.simplify()
+        assert simple.simplify().same(simple), text
+        assert (simple.dtype, simple.shape) == (e.dtype, e.shape), text
+        for found in (e, simple):
+            printed = str(found)
+            if found.free:
+                wanted = values_of(found, given, float)
+                with np.errstate(all="ignore"):
+                    by_python = np.broadcast_to(executed(printed, plain), 12)
+                np.testing.assert_array_equal(by_python, wanted, printed)
+            try:
+                again = parse(printed)
+            except ExpressionError as error:
+                assert "constant power" in str(error), printed  # (x**500)**500
+                continue
+            if again.free:
+                np.testing.assert_array_equal(values_of(again, given, float), wanted, printed)
+        taken += 1
+    return taken
+
+
+def test_texts_as_they_are_typed():
+    assert typed(250, 1) > 200
+
+
+@pytest.mark.slow
+def test_many_texts_as_they_are_typed():
+    assert typed(10_000, 2) > 8000
 
 
 def test_repeated_parts_are_named_in_a_long_text():
@@ -172,6 +331,8 @@ def test_deep_expressions_print():
         ("+x", {"x": 2}, 2),
         ("sin(pi)", {}, np.sin(np.pi)),
         ("ln(e)", {}, 1.0),
+        ("max(x, 1) + min(x, 1)", {"x": 3.0}, 4.0),
+        ("inf + π*x - pi*x", {"x": 1.0}, np.inf),
         ("arctan2(y, x)", {"x": 1.0, "y": 2.0}, np.arctan2(2.0, 1.0)),
         ("x % 3 + x // 3", {"x": 7}, 3),
         ("where(x > 1, 2, 3)", {"x": 2.0}, 2),
@@ -231,6 +392,27 @@ HOSTILE = {
     "not": ("not " * 2000 + "x", "is nested too deeply"),
     "bits": ("x | y", "contains an operator on bits or matrices"),
     "long name": ("x" * 5000, "uses the name"),
+    "many names": ("+".join(f"a{k}" for k in range(101)), "has more than 100 different names"),
+    "look-alike": ("e\uff56al(x)", "calls 'eval'"),
+    "direction mark": ("x\u202e + 1", None),
+    "byte order mark": ("\ufeffx", None),
+    "superscript": ("x\u00b2", None),
+    "call of a call": ("sin(x)(y)", "calls a call of what is no name"),
+    "bytes": ("b'a'", "contains a string"),
+    "two formulas": ("x; y", "has a line that is a second formula"),
+    "augmented": ("x += 1\nx", "has a line that is an assignment"),
+    "annotated": ("x: int = 3\nx", "has a line that is an annotation"),
+    "function": ("def f(): pass\nx", "has a line that is"),
+    "none": ("None", "contains None"),
+    "long whole number": ("0x" + "f" * 390, "has the number 0xffffffffffffffffff, which no float"),
+}
+# What is taken: read, printed, simplified and differentiated at little cost.
+HEAVY = {
+    "factors": "*".join(f"(x+1/{k})" for k in range(1, 900)),
+    "functions": "t=x+y\n" + "t=sin(t)*cos(t)+exp(t)/(1+t**2)\n" * 200 + "t",
+    "pairs": "t=x+y\nu=x-y\n" + "u=t+u*x\nt=t-u*y\n" * 300 + "t*u",
+    "powers": "t=x\n" + "t=t**1.5\n" * 900 + "t",
+    "numbers": "t=3\n" + "t=t*t\n" * 900 + "t*x",
 }
 
 
@@ -244,12 +426,56 @@ def test_hostile_texts_are_refused(name):
         assert str(error.value).startswith(f"the expression {came}"), str(error.value)
 
 
-PROBE = """
-import json, resource, sys, time
+PEAK = """
+def peak():  # getrusage would count what the process had that started this one
+    with open("/proc/self/status") as lines:
+        return next(1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+"""
+
+WORK = (
+    PEAK
+    + """
+import json, sys, time
+import adjoint as ad
+texts = json.load(sys.stdin)
+found = {}
+for name, text in texts.items():
+    start = time.process_time()
+    e = ad.symbolic.parse(text)
+    found[name] = [time.process_time() - start]
+    for call in (str, lambda e: e.latex(), lambda e: e.simplify(), lambda e: e.diff("x"),
+                 lambda e: str(e.diff("x").simplify()), lambda e: e.evaluate({"x": 0.5, "y": 0.25}
+                 if "y" in e.free else {"x": 0.5})):
+        start = time.process_time()
+        call(e)
+        found[name].append(time.process_time() - start)
+print(json.dumps([found, peak()]))
+"""
+)
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason="the peak is read from /proc")
+
+
+@LINUX
+def test_large_texts_take_little_time_and_memory():
+    """One second for each step; the whole process, NumPy and the library included, stays small."""
+    done = subprocess.run(
+        [sys.executable, "-c", WORK], input=json.dumps(HEAVY), capture_output=True, text=True,
+        check=True,
+    )  # fmt: skip
+    found, peak = json.loads(done.stdout)
+    assert set(found) == set(HEAVY)
+    assert max(map(max, found.values())) < 1.0, found
+    assert peak < 200e6
+
+
+PROBE = (
+    PEAK
+    + """
+import json, sys, time
 import adjoint as ad
 texts = json.load(sys.stdin)
 ad.symbolic.parse("sin(x)**2 + 1").evaluate(x=1.0)
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before = peak()
 found = {}
 for name, text in texts.items():
     start = time.process_time()
@@ -258,11 +484,12 @@ for name, text in texts.items():
         found[name] = "taken"
     except ad.symbolic.ExpressionError:
         found[name] = time.process_time() - start
-after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-print(json.dumps([found, (after - before) * 1024]))
+print(json.dumps([found, peak() - before]))
 """
+)
 
 
+@LINUX
 def test_hostile_texts_take_little_time_and_memory():
     """One second and 100 MB are what is promised; a process of its own has its own peak."""
     texts = json.dumps({name: text for name, (text, _) in HOSTILE.items()})
@@ -294,6 +521,17 @@ def test_messages():
         "the expression contains an attribute.\n"
         "  expected: numbers, names, arithmetic and named functions"
     )
+    with pytest.raises(ExpressionError) as error:
+        parse("x^2")
+    assert str(error.value) == (
+        "the expression contains an operator on bits or matrices.\n"
+        "  expected: numbers, names, arithmetic and named functions\n"
+        "  write instead: `x**2` for a power, instead of `x^2`"
+    )
+    for text in ("2x", "x y", "(x + 1)(x - 1)x", "2(x) x"):
+        with pytest.raises(ExpressionError) as error:
+            parse(text)
+        assert str(error.value).endswith("write instead: `2*x` for a product"), text
     with pytest.raises(ExpressionError) as error:
         parse(3)
     assert str(error.value) == "the expression is a int.\n  expected: a text"

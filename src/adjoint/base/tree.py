@@ -103,12 +103,9 @@ def flatten_prefix(prefix: Any, value: Any, what: str) -> list[Any]:
 
 
 def paths(value: Any) -> list[str]:
-    """A readable path for each leaf: `[0]['weights']`."""
+    """The way to each leaf, as in Python: `[0]['weights']`, `.rate` where leaves have names."""
     flatten(value)
-    return [
-        "".join(f"[{key!r}]" for key in path)
-        for path in optree.tree_paths(value, namespace=NAMESPACE)
-    ]
+    return [way.codify("") for way in optree.tree_accessors(value, namespace=NAMESPACE)]
 
 
 def show(structure: Structure) -> str:

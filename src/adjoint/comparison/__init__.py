@@ -26,8 +26,11 @@ from ..base import tree
 from ..base.dtypes import is_inexact, type_of
 from ..base.errors import message
 from ..front.arguments import Argnums, name_of
-from ..front.symbolic import expression
+from ..front.symbolic import Expression, expression
 from ..testing import finite_difference
+from .formula import as_function
+from .judge import judged
+from .observe import observed
 from .peers import MOST_FORMULAE, PEERS, peer_rows
 from .problem import (
     Estimated,
@@ -41,7 +44,7 @@ from .problem import (
     reason,
     run,
 )
-from .table import Row, Ways, short
+from .table import Row, Verdict, Ways, short
 
 FIRST = ("gradient", "derivative", "jacobian")  # one and the same: the output says which it is
 KINDS = (*FIRST, "hessian")
@@ -49,7 +52,10 @@ REVERSE, SECOND = "reverse mode", "forward over reverse"  # the references, wher
 RICHARDSON = "Richardson extrapolation"
 BUDGET = 0.05  # seconds that the calls of a way take
 
-__all__ = ["BUDGET", "Row", "Ways", "best_of", "compare", "reason", "short"]
+__all__ = [
+    "BUDGET", "Problem", "Row", "Verdict", "Ways", "as_function", "best_of", "compare", "judged",
+    "observed", "reason", "short",
+]  # fmt: skip
 
 # ------------------------------------------------------------------------------------- our own ways
 
@@ -103,12 +109,14 @@ def first_ways(problem: Problem, step: float | None) -> list[Way]:
     """All ways to first derivatives that are our own."""
     is_real = problem.is_number and problem.outputs[0].dtype.kind != "c"
     reverse = grad if is_real else jacrev
+    n = sum(t.size for t in problem.inputs)
+    width = n * max(n, *(t.size for t in problem.outputs))
     return [
-        Way("forward differences", differences(problem, "forward", step)),
-        Way("central differences", differences(problem, "central", step)),
-        Way(RICHARDSON, differences(problem, "richardson", step)),
-        Way("complex step", differences(problem, "complex", step)),
-        Way("forward mode", transformed(problem, jacfwd)),
+        Way("forward differences", differences(problem, "forward", step), runs=3 * n),
+        Way("central differences", differences(problem, "central", step), runs=4 * n),
+        Way(RICHARDSON, differences(problem, "richardson", step), runs=12 * n),
+        Way("complex step", differences(problem, "complex", step), runs=n),
+        Way("forward mode", transformed(problem, jacfwd), numbers=width),
         Way(REVERSE, transformed(problem, reverse)),
         Way("reverse mode, jitted", transformed(problem, reverse, is_compiled=True), True),
     ]
@@ -122,12 +130,16 @@ def second_ways(problem: Problem, step: float | None) -> list[Way]:
         gradient = jacrev(problem.on(watch(problem.f)), everything)
         return lambda: finite_difference(gradient, problem.leaves, "central", step)
 
+    n = sum(t.size for t in problem.inputs)
+    forward = nested(problem, "forward", "forward", step, 1 / 3)
+    central = nested(problem, "central", "central", step, 1 / 4)
+    imaginary = nested(problem, "complex", "central", step, 1 / 3)
     return [
-        Way("forward differences, twice", nested(problem, "forward", "forward", step, 1 / 3)),
-        Way("central differences, twice", nested(problem, "central", "central", step, 1 / 4)),
-        Way("differences of a complex step", nested(problem, "complex", "central", step, 1 / 3)),
-        Way("differences of reverse mode", slope),
-        Way("forward over forward", transformed(problem, jacfwd, jacfwd)),
+        Way("forward differences, twice", forward, runs=9 * n * n),
+        Way("central differences, twice", central, runs=16 * n * n),
+        Way("differences of a complex step", imaginary, runs=4 * n * n),
+        Way("differences of reverse mode", slope, runs=20 * n),
+        Way("forward over forward", transformed(problem, jacfwd, jacfwd), numbers=n**3),
         Way("reverse over reverse", transformed(problem, jacrev, jacrev)),
         Way(SECOND, transformed(problem, hessian)),
         Way("forward over reverse, jitted", transformed(problem, hessian, is_compiled=True), True),
@@ -167,18 +179,15 @@ def formulae(problem: Problem) -> Way:
     """Our own formulae: derived once, then evaluated by NumPy."""
 
     def make(watch: Watch) -> Callable[[], Any]:
-        if problem.kwargs:
-            raise TypeError("arguments by keyword are not taken")
         if any(t.dtype.kind == "c" for t in (*problem.inputs, *problem.outputs)):
             raise TypeError("complex numbers are not taken")
-        outputs = tree.flatten(expression(problem.f, *problem.args))[0]
+        function, given, names = problem.by_position
+        outputs = tree.flatten(expression(function, *given))[0]
         values: dict[str, Any] = {}
-        labels: list[list[str]] = []  # of the leaves of each argument
-        for name, x in zip(problem.names, problem.args, strict=True):
-            labels.append([name + path for path in tree.paths(x)])
-            values |= zip(labels[-1], tree.flatten(x)[0], strict=True)
-        # what is differentiated by, also where the result does not depend on it
-        chosen = [label for p in problem.chosen.places for label in labels[int(p)]]
+        for name, x in zip(names, given, strict=True):
+            labels = [name + path for path in tree.paths(x)]
+            values |= zip(labels, tree.flatten(x)[0], strict=True)
+        chosen = problem.labels  # also where the result does not depend on it
         orders = 2 if problem.kind == "hessian" else 1
         keys = list(itertools.product(chosen, repeat=orders))
         wanted: list[list[Any]] = []  # the parts of each block
@@ -230,6 +239,7 @@ def extended(problem: Problem, richardson: Found) -> list[np.ndarray] | None:
     return blocks
 
 
+@np.errstate(all="ignore")  # the notes say what is not finite
 def compare(
     f: Callable,
     *args: Any,
@@ -244,13 +254,18 @@ def compare(
 ) -> Ways:
     """One derivative in every way there is, with errors, times and runs of the function.
 
+    What is given by hand is judged (`by_hand`: right, or what is probably wrong), and what spoils
+    the derivative at this point is said (`notes`: a kink, a jump, a random function, no finite
+    value).
+
     The ways: by hand, finite differences of four methods, forward and reverse mode, compiled code,
     formulae, and JAX, PyTorch and SymPy where they are installed.  For JAX and PyTorch, the
     function's `np` and `math` become `jax.numpy` and `torch`; for SymPy, their elementary functions
     become SymPy's.  A way that cannot take the function has a row that says why.
 
     Args:
-        f: a function of numbers, arrays and containers of them; it runs many times.
+        f: a function of numbers, arrays and containers of them, or an expression; it runs many
+            times.
         args: its arguments.
         manual: the derivative by hand: a function of the same arguments, or the value.
         argnums: which arguments: a position, a name, or a tuple of them.
@@ -268,7 +283,7 @@ def compare(
         precision where the function takes one and differences confirm it, else reverse mode.
 
     Raises:
-        ValueError: there is no such kind, or no such peer.
+        ValueError: there is no such kind, no such peer, or no such step.
         DifferentiationError: an argument is no float.
         Exception: whatever the function itself raises for these arguments.
 
@@ -282,19 +297,34 @@ def compare(
     ((24.0, 10.0), 1)
     >>> 0 < found["forward differences"].error < 1e-5
     True
+    >>> ad.compare(f, 3.0, 4.0, argnums=(0, 1), manual=(12.0, 5.0)).by_hand.text
+    'it is 1/2 times what it should be'
+    >>> ad.compare(lambda x: abs(x) + x, 0.0).notes[0][:34]
+    '<lambda> has a kink at this point:'
     """
     check_choice("kind", kind, KINDS)
     for name in peers or ():
         check_choice("peers", name, tuple(PEERS))
+    if isinstance(f, Expression):
+        f = as_function(f)
+    if step is not None and not 0 < step < math.inf:
+        raise ValueError(
+            message(
+                f"ad.compare got step={step!r}",
+                expected="a number above 0, or None for each method's own step",
+                operation="compare",
+            )
+        )
     problem = Problem(f, args, dict(kwargs or {}), argnums, kind)
     ways = [] if manual is None else [Way("by hand", by_hand(manual, problem))]
     ways += second_ways(problem, step) if kind == "hessian" else first_ways(problem, step)
     ways += [formulae(problem)] if symbolic else []
     found = {way.name: run(problem, way, budget) for way in ways}
     everything = [*found.values(), *peer_rows(problem, peers, budget)]
-    exact, reference = None, "complex step, extended precision"
+    exact, reference = None, ""
     if kind != "hessian":
         exact = extended(problem, found[RICHARDSON])
+        reference = "" if exact is None else "complex step, extended precision"
     for name in () if exact is not None else (SECOND, REVERSE, RICHARDSON):
         if name in found and found[name].blocks is not None:
             exact, reference = found[name].blocks, name
@@ -304,7 +334,16 @@ def compare(
         if blocks is not None and exact is not None:
             row = replace(row, error=difference(blocks, exact))
         rows.append(row)
-    return Ways(name_of(f), problem.title, problem.at, reference, tuple(rows))
+    verdict = None
+    if "by hand" in found and exact is not None:
+        hand = found["by hand"]
+        widths = found[RICHARDSON].estimates if reference == RICHARDSON else None
+        verdict = Verdict(False, hand.row.note)
+        if hand.blocks is not None:
+            labels = problem.block_labels
+            verdict = judged(hand.blocks, exact, labels, problem.epsilon, widths)
+    notes = tuple(observed(problem, name_of(f)))
+    return Ways(name_of(f), problem.title, problem.at, reference, tuple(rows), verdict, notes)
 
 
 def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:

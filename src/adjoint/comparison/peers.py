@@ -28,7 +28,10 @@ MOST_FORMULAE = 400  # entries that are left to SymPy
 
 def rebound(function: Callable, likeness: Any) -> Callable:
     """A plain Python function in which another module stands for NumPy and `math`, also in the
-    functions of its module that it calls."""
+    functions of its module that it calls; a function that is `spelled` in words of NumPy says
+    itself how it reads there."""
+    if (own_way := getattr(function, "spelled", None)) is not None:
+        return own_way(likeness)
     if not isinstance(function, FunctionType):
         raise TypeError(f"{name_of(function)} is no plain Python function")
     own = function.__globals__

@@ -10,20 +10,24 @@ from __future__ import annotations
 import inspect
 import itertools
 import time
+import warnings
 from collections.abc import Callable, Sequence
-from functools import wraps
+from functools import cached_property, wraps
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..base import tree
-from ..base.dtypes import readable, type_of
+from ..base.dtypes import is_inexact, readable, type_of
 from ..base.errors import message
 from ..front.arguments import Argnums, Selection, name_of, signature_of
-from ..testing import fresh_copy
+from ..testing import coarsest, fresh_copy
 from .table import WIDTH, Row, cut, short
 
 BATCH = 20e-6  # seconds that a batch of calls takes at least
+OVERHEAD = 10e-6  # seconds beside the function itself, of a run in a difference
+LONGEST = 5.0  # seconds that a call of a way may take
+MOST_NUMBERS = 5e7  # that a way may hold
 
 
 class Estimated(NamedTuple):
@@ -43,7 +47,10 @@ class Problem:
         self.chosen = Selection(f, argnums, args, kwargs, "compare")
         self.leaves = self.chosen.leaves
         self.args, self.kwargs = self.given(self.leaves)
-        outputs, self.out_structure = tree.flatten(self.on(f)(*self.leaves))
+        begin = time.perf_counter()
+        result = self.on(f)(*self.leaves)
+        self.seconds = time.perf_counter() - begin + OVERHEAD
+        outputs, self.out_structure = tree.flatten(result)
         self.outputs = [type_of(x) for x in outputs]
         self.inputs = [type_of(x) for x in self.leaves]
         for x, t in zip(outputs, self.outputs, strict=True):
@@ -95,6 +102,47 @@ class Problem:
         ]
         return [*found, *(f"x{k}" for k in range(len(found), len(self.args)))][: len(self.args)]
 
+    @cached_property
+    def labels(self) -> list[str]:
+        """What each differentiated leaf is called: `x`, `p['rate']`."""
+        found = []
+        for p in self.chosen.places:
+            value = self.args[p] if isinstance(p, int) else self.kwargs[p]
+            name = self.names[p] if isinstance(p, int) else p
+            found += [name + path for path in tree.paths(value)]
+        return found
+
+    @property
+    def block_labels(self) -> list[str]:
+        """By what each block of the derivative is differentiated."""
+        orders = 2 if self.kind == "hessian" else 1
+        found = [" and ".join(x) for x in itertools.product(self.labels, repeat=orders)]
+        return found * len(self.outputs)
+
+    @property
+    def epsilon(self) -> float:
+        """The precision of the coarsest argument or result."""
+        types = [t for t in (*self.inputs, *self.outputs) if is_inexact(t.dtype)]
+        return coarsest(types)
+
+    @property
+    def by_position(self) -> tuple[Callable, list[Any], list[str]]:
+        """The function with all its arguments by position, these, and what they are called."""
+        if not self.kwargs:
+            return self.f, list(self.args), self.names
+        count, keys = len(self.args), list(self.kwargs)
+        names = [*self.names, *keys]
+
+        @wraps(self.f)
+        def function(*values: Any) -> Any:
+            return self.f(*values[:count], **dict(zip(keys, values[count:], strict=True)))
+
+        kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+        function.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+            [inspect.Parameter(name, kind) for name in names]
+        )
+        return function, [*self.args, *self.kwargs.values()], names
+
     @property
     def title(self) -> str:
         """What the derivative is called."""
@@ -124,6 +172,8 @@ class Problem:
     def blocks(self, value: Any) -> list[np.ndarray]:
         """A derivative as blocks of the expected shapes."""
         leaves = [np.asarray(x) for x in tree.flatten(value)[0]]
+        if value is None or not all(x.dtype.kind in "biufc" for x in leaves):
+            raise TypeError(f"gave a {type(value).__name__}, expected numbers")
         if [x.shape for x in leaves] == self.shapes:
             return leaves
         whole = leaves[0] if len(leaves) == 1 else None
@@ -157,12 +207,25 @@ Maker = Callable[[Watch], Callable[[], Any]]  # gives the call that is measured
 
 
 class Way(NamedTuple):
-    """A name, and how the call is made that computes the derivative; `is_compiled` where such a
-    call, once made, leaves the Python function behind."""
+    """A name, and how the call is made that computes the derivative.
+
+    `is_compiled` where such a call, once made, leaves the Python function behind; `runs` is about
+    how often it runs the function, `numbers` about how many numbers it holds at once.
+    """
 
     name: str
     make: Maker
     is_compiled: bool = False
+    runs: float = 1.0
+    numbers: float = 0.0
+
+    def too_much(self, problem: Problem) -> str:
+        """Why the way is not gone: it would take too long, or too much memory."""
+        if self.runs * problem.seconds > LONGEST:
+            return f"left out: it would run the function about {self.runs:,.0f} times"
+        if self.numbers > MOST_NUMBERS:
+            return f"left out: it would hold about {self.numbers:,.0f} numbers at once"
+        return ""
 
 
 class Found(NamedTuple):
@@ -190,12 +253,16 @@ def run(problem: Problem, way: Way, budget: float) -> Found:
 
         return call
 
+    if why := way.too_much(problem):
+        return Found(Row(way.name, note=why), None)
     clock = time.perf_counter
     try:
-        begin = clock()
-        call = way.make(unwatched if way.is_compiled else counted)
-        found = call()
-        first = clock() - begin
+        with warnings.catch_warnings():  # a result whose imaginary part is lost is none
+            warnings.simplefilter("error", np.exceptions.ComplexWarning)
+            begin = clock()
+            call = way.make(unwatched if way.is_compiled else counted)
+            found = call()
+            first = clock() - begin
         count = next(counter)  # how often it was asked before
         estimate, estimates = None, None
         if isinstance(found, Estimated):

@@ -6,9 +6,10 @@ Enters: rows.  Leaves: `Ways`, which prints itself in 100 columns and shows itse
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,8 +17,16 @@ from ..base import tree
 from ..front.explain.report import seconds as duration
 
 WIDTH = 100
+MARKS = re.compile(r"[\\`*_|$~]")  # what Markdown would take for its own
 VALUE = 40  # columns of a value, at most
 HEAD = ("way", "value", "error", "a call", "first call", "runs")
+
+
+class Verdict(NamedTuple):
+    """Whether a derivative by hand is right, and why not."""
+
+    is_right: bool
+    text: str
 
 
 @dataclass(frozen=True)
@@ -58,13 +67,19 @@ class Row:
 
 @dataclass(frozen=True)
 class Ways:
-    """A derivative in all ways: `rows`, in order; `ways["reverse mode"]` gives one of them."""
+    """A derivative in all ways: `rows`, in order; `ways["reverse mode"]` gives one of them.
+
+    `by_hand` is the verdict on what was given by hand (`is_right`, `text`), None where nothing was;
+    `notes` say what spoils the derivative at this point.
+    """
 
     function: str
     kind: str
     at: str
     reference: str
     rows: tuple[Row, ...]
+    by_hand: Verdict | None = None
+    notes: tuple[str, ...] = ()
 
     def __getitem__(self, way: str) -> Row:
         for row in self.rows:
@@ -85,7 +100,8 @@ class Ways:
         for row in self.rows:
             fields = {k: v for k, v in vars(row).items() if k != "value"}
             rows.append({"way": row.way, "value": row.value} | fields)
-        return {**found, "rows": rows}
+        verdict = None if self.by_hand is None else self.by_hand._asdict()
+        return {**found, "rows": rows, "by_hand": verdict, "notes": list(self.notes)}
 
     @property
     def title(self) -> str:
@@ -95,14 +111,30 @@ class Ways:
     @property
     def legend(self) -> str:
         """What the columns are."""
-        return f"error: largest difference from {self.reference}; runs: of the function, in a call"
+        exact = f"largest difference from {self.reference}" if self.reference else "not known"
+        return f"error: {exact}; runs: of the function, in a call"
+
+    @property
+    def remarks(self) -> list[str]:
+        """What is said below the table."""
+        found = [self.legend]
+        if self.by_hand is not None and not self.by_hand.is_right:
+            found.append(f"by hand is WRONG: {self.by_hand.text}")
+        return [*found, *(f"note: {note}" for note in self.notes)]
+
+    def fitted(self, width: int = WIDTH, gap: int = 2) -> list[tuple[str, ...]]:
+        """The cells of the rows that have a value, on a page of so many columns."""
+        done = [row for row in self.rows if not row.note]
+        full = [HEAD, *(row.cells() for row in done)]
+        ways = max(len(row.way) for row in self.rows)
+        columns = [max(len(line[k]) for line in full) for k in range(2, len(HEAD))]
+        most = max(8, width - ways - gap - sum(columns) - gap * len(columns))
+        return [row.cells(most) for row in done]
 
     def __str__(self) -> str:
         ways = max(len(row.way) for row in self.rows)
-        full = [HEAD, *(row.cells() for row in self.rows if not row.note)]
+        full = [HEAD, *self.fitted()]
         columns = [max(len(line[k]) for line in full) for k in range(2, len(HEAD))]
-        most = max(8, WIDTH - ways - 2 - sum(columns) - 2 * len(columns))
-        full = [HEAD, *(row.cells(most) for row in self.rows if not row.note)]
         values = max(len(line[1]) for line in full)
         lines = [self.title]
         rest = iter(full[1:])
@@ -113,19 +145,23 @@ class Ways:
             way, value, *numbers = HEAD if row is None else next(rest)
             cells = [x.rjust(width) for x, width in zip(numbers, columns, strict=True)]
             lines.append("  ".join([f"{way:<{ways}}", f"{value:<{values}}", *cells]).rstrip())
-        return "\n".join([*lines, self.legend])
+        return "\n".join([*lines, *self.remarks])
 
     __repr__ = __str__
 
     def markdown(self) -> str:
         """The table in Markdown."""
 
+        def text(x: str) -> str:
+            return MARKS.sub(lambda m: "\\" + m[0], html.escape(x, quote=False))
+
         def line(cells: Sequence[str]) -> str:
-            return "| " + " | ".join(x.replace("|", r"\|") for x in cells) + " |"
+            return "| " + " | ".join(map(text, cells)) + " |"
 
         rule = ["---", "---", *["--:"] * (len(HEAD) - 2)]
         rows = [line(row.cells()) for row in self.rows]
-        return "\n".join([f"{self.title}\n", line(HEAD), line(rule), *rows, f"\n{self.legend}"])
+        below = "  \n".join(map(text, self.remarks)).splitlines()
+        return "\n".join([f"{text(self.title)}\n", line(HEAD), line(rule), *rows, "", *below])
 
     def _repr_html_(self) -> str:
         def line(cells: Sequence[str], tag: str) -> str:
@@ -135,7 +171,7 @@ class Ways:
         return (
             f"<table>\n<caption>{html.escape(self.title)}</caption>\n"
             f"<thead>{line(HEAD, 'th')}</thead>\n<tbody>\n{rows}\n</tbody>\n</table>\n"
-            f"<p>{html.escape(self.legend)}</p>"
+            f"<p>{'<br>'.join(map(html.escape, self.remarks))}</p>"
         )
 
 

@@ -183,6 +183,29 @@ def differentiable(x: Any, transform: str, label: str = "") -> Any:
     )
 
 
+def matching(value: Any, t: Any, what: str, transform: str) -> Any:
+    """A tangent, cotangent or direction that fits the type of its primal."""
+    found = type_of(value)
+    if (
+        found.shape != t.shape
+        or found.dtype.kind not in "fciub"
+        or (found.dtype.kind == "c" and t.dtype.kind != "c")
+    ):
+        raise DifferentiationError(
+            message(
+                f"{transform} got a {what} of type {readable(found)}",
+                expected=f"the type of its value, {readable(t)}",
+                instead=f"a {what} with the shape and dtype of the value",
+                operation=transform,
+            )
+        )
+    if found.dtype == t.dtype or isinstance(value, Traced):
+        return value
+    if t.weak:
+        return type(0j if t.dtype.kind == "c" else 0.0)(value)
+    return np.asarray(value, t.dtype)[()] if t.dtype.kind in "fc" else value
+
+
 def like_argument(value: Any, argument: Any) -> Any:
     """A derivative with the argument's own type: float for a float, an ndarray of its dtype for an
     ndarray."""

@@ -70,6 +70,9 @@ class BatchTensor(Tensor):
     def held(self) -> Any:
         return self.inner
 
+    def example(self) -> Any:
+        return self.inner[0] if self.inner.shape[0] else np.ones(self.shape, self.dtype)
+
     def hold(self, value: Any) -> None:
         self.inner = value
 

@@ -26,9 +26,9 @@ from .arguments import name_of
 from .batch import BatchTensor
 from .context import batching, differentiating, on_plain_values, recording_level
 from .differentiate import Differentiation
-from .operands import has_traced, is_stand_in
-from .program import is_number
-from .trace import RecordingTensor, Tensor
+from .operands import has_traced, is_stand_in, stand_in
+from .program import Program, Recording, is_number, recorded
+from .trace import Tensor
 
 
 def custom_derivative(
@@ -137,6 +137,7 @@ class CustomDerivative:
             call.run,
             call.tangents if self.jvp_rule is not None else None,
             call.cotangents if self.vjp_rule is not None else None,
+            None if fixed else (self, structure, self.jvp_rule, self.vjp_rule),
         )
         outputs = op.apply(op.registry["custom"], tuple(leaves), {"rule": rule})
         return tree.unflatten(call.out_structure, outputs)
@@ -223,12 +224,18 @@ class Call:
 
 class Rule:
     """What the primitive `custom` does: three functions of leaves, of which `jvp` or `vjp` is
-    None."""
+    None; equal identities mean equal functions."""
 
     def __init__(
-        self, name: str, run: Callable, jvp: Callable | None, vjp: Callable | None
+        self,
+        name: str,
+        run: Callable,
+        jvp: Callable | None,
+        vjp: Callable | None,
+        identity: Any = None,
     ) -> None:
         self.name = name
+        self.identity = identity
         self.run = run
         self.jvp = jvp
         self.vjp = vjp
@@ -245,6 +252,9 @@ class Rule:
     def push(self, inputs: Sequence[Any], tangents: Sequence[Any]) -> tuple:
         """The outputs' tangents; from a vjp rule by transposing it."""
         given = [zero_like(x) if t is None else t for x, t in zip(inputs, tangents, strict=True)]
+        if any(type(x) is Node for x in (*inputs, *given)):
+            n = len(inputs)
+            return tuple(self.on_nodes(lambda xs: self.push(xs[:n], xs[n:]), [*inputs, *given]))
         if self.jvp is not None:
             return tuple(self.jvp(inputs, given))
         assert self.vjp is not None
@@ -254,9 +264,53 @@ class Rule:
             variables = [run.variable(zero_like(y)) for y in outputs]
             cotangents = self.vjp(inputs, outputs, variables)
             chosen = [(c, t) for c, t in zip(cotangents, given, strict=True) if c is not None]
-            require_linear(run, [c for c, _ in chosen], self.name, "vjp", "cotangent")
-            found = run.pull([c for c, _ in chosen], [t for _, t in chosen])
+            cs, ts = [c for c, _ in chosen], [t for _, t in chosen]
+            among = require_linear(run, cs, self.name, "vjp", "cotangent")
+            found = run.pull(cs, ts, among=among)
             return tuple(run.strip(x) for x in found)
+
+    def recorded(self, function: Callable, types: Sequence[Type]) -> Program:
+        """A function of leaves that calls the user's rule, recorded on values that are not known;
+        what the rule reads from outside is captured."""
+        leaves = [stand_in(t, bool(t.shape)) for t in types]
+        body = Recording(body=f"the rule of {self.name}")
+        return recorded(lambda xs: (list(function(xs)), None), leaves, self.name, lambda f: f, body)
+
+    def graph(
+        self, inputs: Sequence[Any], outputs: Sequence[Type]
+    ) -> tuple[Function, Sequence[Any]]:
+        """The tangents as a graph over inputs, their tangents, and what the rule reads from
+        outside, whose values are given too."""
+        n = len(inputs)
+        types = [type_of(x) for x in inputs]
+        program = self.recorded(lambda xs: self.push(xs[:n], xs[n:]), [*types, *types])
+        for tangent, t in zip(program.function.outputs, outputs, strict=True):
+            self.require_shape(tangent, t, "tangent")
+        if any(type(x) is Node for x in inputs):
+            self.require_own(program)
+        return program.function, program.captured
+
+    def on_nodes(self, function: Callable, values: Sequence[Any]) -> list[Any]:
+        """A function that calls the user's rule, applied to nodes of a loop's or branch's body."""
+        program = self.recorded(function, [Type(*type_of(x)) for x in values])
+        self.require_own(program)
+        found = program.function.evaluate(*values, *program.captured)
+        for k in sorted(program.fixed):
+            found.insert(k, program.fixed[k])
+        return found
+
+    def require_own(self, program: Program) -> None:
+        """Raise where a rule inside a body reads a traced value from outside of it, whose
+        derivative the body would not give."""
+        if has_traced(*program.captured):
+            raise DifferentiationError(
+                message(
+                    f"inside a loop or branch the rule of {self.name} reads a traced value that is "
+                    "not among its arguments",
+                    expected="every traced value as an argument",
+                    instead="one more argument in place of the name from outside",
+                )
+            )
 
     def pull(
         self,
@@ -266,6 +320,14 @@ class Rule:
         types: Sequence[Any],
     ) -> list[Any]:
         """The inputs' cotangents; from a jvp rule by transposing it."""
+        if any(type(x) is Node for x in (*inputs, *cotangents)):
+            n = len(inputs)
+            given = [
+                zero_like(t) if c is None else c for t, c in zip(types, cotangents, strict=True)
+            ]
+            return self.on_nodes(
+                lambda xs: self.pull(xs[:n], xs[n:], wanted, types), [*inputs, *given]
+            )
         if self.vjp is not None:
             outputs = self.again(inputs)
             given = [
@@ -282,8 +344,8 @@ class Rule:
             tangents = self.jvp(inputs, variables)
             for tangent, t in zip(tangents, types, strict=True):
                 self.require_shape(tangent, t, "tangent")
-            require_linear(run, tangents, self.name, "jvp", "tangents")
-            found = iter(run.pull(tangents, cotangents))
+            among = require_linear(run, tangents, self.name, "jvp", "tangents")
+            found = iter(run.pull(tangents, cotangents, among=among))
             return [run.strip(next(found)) if w else None for w in wanted]
 
     def require_shape(self, value: Any, t: Any, what: str) -> None:
@@ -375,7 +437,10 @@ def is_above(x: Any, level: int) -> bool:
 def vanishes(x: Any) -> bool:
     """Whether the numbers behind a value are zero (or not known to be anything else: NaN)."""
     while isinstance(x, Tensor):
-        x = x.value if isinstance(x, RecordingTensor) else x.inner  # type: ignore[attr-defined]
+        program = getattr(x, "program", None)
+        if program is not None and x.node in program.unknown:  # type: ignore[attr-defined]
+            return True
+        x = x.held()
     found = np.asarray(x)
     if is_stand_in(found):
         return True
@@ -384,9 +449,9 @@ def vanishes(x: Any) -> bool:
 
 def require_linear(
     run: Differentiation, outputs: Sequence[Any], name: str, kind: str, argument: str
-) -> None:
-    """Raise unless every recorded node is linear in what comes from the variables, which are zero,
-    and so are the outputs."""
+) -> set[Node]:
+    """The nodes that depend on the variables.  Raise unless each of them is linear in what comes
+    from the variables, which are zero, and so are the outputs."""
     other = "forward" if kind == "vjp" else "reverse"
     for x in outputs:
         if is_inexact(type_of(x).dtype) and not vanishes(x):
@@ -418,6 +483,7 @@ def require_linear(
                         position=node.position,
                     )
                 )
+    return dependent
 
 
 def is_linear(node: Node, reached: Sequence[bool]) -> bool:

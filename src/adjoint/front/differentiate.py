@@ -19,7 +19,7 @@ from ..base.errors import GraphError
 from ..graph import op
 from ..graph.node import NEVER, Node, ancestors, next_serial
 from ..transform.linearize import kept_values, pushforward
-from ..transform.transpose import Cotangents, plain, pullback
+from ..transform.transpose import Cotangents, CotangentsAmong, plain, pullback
 from .context import context, protect, recording_level
 from .operands import is_stand_in
 from .trace import RecordingTensor, outlived, settled
@@ -110,12 +110,16 @@ class Differentiation:
             raise outlived("jit", self.variables[0].node.position if self.variables else None)
 
     def pull(
-        self, outputs: Sequence[Any], cotangents: Sequence[Any], consume: bool = False
+        self,
+        outputs: Sequence[Any],
+        cotangents: Sequence[Any],
+        consume: bool = False,
+        among: set[Node] | None = None,
     ) -> list[Any]:
         """The variables' cotangents (None: no dependence); with `consume` the recording can be used
-        only once."""
+        only once; `among` are the nodes that depend on the variables, where that is known."""
         self.check()
-        sums = Cotangents(self.limit())
+        sums = Cotangents(self.limit()) if among is None else CotangentsAmong(among)
         program = context.program
         if program is not None and program.level == self.level:
             cotangents = [program.number(c) for c in cotangents]

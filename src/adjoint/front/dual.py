@@ -30,6 +30,7 @@ from ..graph.primitive import Primitive, Zero
 from ..transform.linearize import convert, fit, push
 from .batch import BatchTensor
 from .operands import as_operand, numeric
+from .protocols import refused_by_scipy, scipy_caller
 from .trace import RecordingTensor, Tensor, settled
 from .writing import VIEWS, from_inside, link
 
@@ -42,18 +43,24 @@ class Dual(Tensor):
     Args:
         value: a real or complex number or an array (or nested lists) of them; integers become
             floats. Also a dual (the result is hyper-dual), an expression or a traced value.
-        tangent: of the value's shape, and of a dtype that fits into the value's.  0, the default,
-            is the zero of any shape: a constant.
+        tangent: of the value's shape, and of a dtype that fits into the value's.  The number 0, the
+            default, is the zero of any shape: a constant.
 
     A constant is `Dual(c)`, the variable of a derivative `Dual(x, 1.0)`.  Comparisons and `bool`
-    look at the value and give plain answers.  Results that are integers or booleans are plain.
+    look at the value and give plain answers.  Results that are integers or booleans are plain.  A
+    number whose tangent is 0 from the start stays a constant: `Dual(-2.0, 1.0) ** Dual(2.0)` is
+    `(-2.0)**2`, although the logarithm of -2 is none.
 
     Second derivatives by nesting: `y = f(Dual(Dual(x, 1), 1))`; then `y.value.value` is f(x),
-    `y.value.tangent` and `y.tangent.value` are f'(x), and `y.tangent.tangent` is f''(x).  All duals
-    that are not nested share one ε, all duals of duals a second one, and so on: a dual meets a
-    deeper one as its constant part, `Dual(a, b)` counts as `Dual(Dual(a, b), 0)` there.  So a
-    derivative inside a derivative needs a nested variable, `Dual(Dual(1.0), 1.0)` at a constant
-    point (`ad.grad` and `ad.derivative` keep their variables apart by themselves).
+    `y.value.tangent` and `y.tangent.value` are f'(x), and `y.tangent.tangent` is f''(x).
+
+    All duals that are not nested share one ε, all duals of duals a second one, and so on: a dual
+    meets a deeper one as its constant part, `Dual(a, b)` counts as `Dual(Dual(a, b), 0)` there.
+    Duals are numbers, and do not know which derivative they were made for.  So a derivative that
+    is taken inside of another one is best taken by `ad.derivative`, `ad.grad` or `ad.jvp`, which
+    keep their variables apart (and may be given duals).  By hand it needs a nested variable also at
+    a constant point, `Dual(Dual(1.0), 1.0)`: `Dual(1.0, 1.0)` there is the outer variable again,
+    as the last example shows.
 
     Raises:
         DifferentiationError: the parts have different shapes, or the tangent is complex where the
@@ -69,25 +76,38 @@ class Dual(Tensor):
     >>> np.sin(ad.Dual(np.array([0.0, 0.0]), np.array([1.0, 2.0]))).tangent
     array([1., 2.])
 
+    The derivative of x d(x + y)/dy, which is x: taken by `ad.derivative`, and with one ε for both.
+
+    >>> x = ad.Dual(3.0, 1.0)
+    >>> x * ad.derivative(lambda y: x + y)(1.0)
+    3.0 + 1.0ε
+    >>> x * (x + ad.Dual(1.0, 1.0)).tangent  # d(x + y), not along y alone
+    6.0 + 2.0ε
+
     Source: Griewank and Walther, *Evaluating Derivatives* (2008), section 3.1.
     """
 
-    __slots__ = ("alias", "level", "tangent", "value")
+    __slots__ = ("alias", "level", "slope", "value")
 
     value: Any
-    tangent: Any
+    slope: Any  # the tangent; None: that of a number which does not move
 
     def __init__(self, value: Any, tangent: Any = 0) -> None:
-        is_constant = type(tangent) is int and tangent == 0
+        is_constant = type(tangent) in (int, float) and tangent == 0
         value = part(value, "value")
         t = type_of(value)
-        tangent = zero_like(value) if is_constant else matching(part(tangent, "tangent"), value)
+        tangent = standing(value) if is_constant else matching(part(tangent, "tangent"), value)
         levels = [x.level for x in (value, tangent) if isinstance(x, Traced)]
         top = max([0, *levels])
         self.alias = None
         self.value = value
-        self.tangent = tangent if is_constant else like(fit(tangent, t), value)
+        self.slope = tangent if is_constant else like(fit(tangent, t), value)
         self.level = (top + floor(top) + 1) / 2  # type: ignore[assignment]  # below the next trace
+
+    @property
+    def tangent(self) -> Any:
+        """What stands before the ε, of the value's shape and dtype."""
+        return zero_like(self.value) if self.slope is None else self.slope
 
     @property
     def shape(self) -> tuple[int, ...]:  # type: ignore[override]
@@ -108,7 +128,7 @@ class Dual(Tensor):
         for x in inputs:
             if type(x) is Dual and x.level == self.level:
                 values.append(x.value)
-                tangents.append(x.tangent)
+                tangents.append(x.slope)
             else:
                 values.append(numeric(x) if isinstance(x, np.ndarray) else x)
                 tangents.append(None)
@@ -136,7 +156,7 @@ class Dual(Tensor):
     def made(self, value: Any, tangent: Any, is_view: bool, given: tuple[list, list]) -> Dual:
         """A result on this level; only views share memory with what they are made of."""
         if tangent is None:
-            tangent = zero_like(value)
+            tangent = standing(value)
         else:
             tangent = like(fit(tangent, type_of(value)), value)
         if not is_view:
@@ -148,22 +168,24 @@ class Dual(Tensor):
     def held(self) -> Any:
         return self.value
 
+    known = held
+
     def hold(self, value: Any) -> None:
         self.value = value
 
     def become(self, new: Any) -> None:
         if type(new) is Dual and new.level == self.level:
-            self.value, self.tangent = new.value, new.tangent
+            self.value, self.slope = new.value, new.slope
             return
         if isinstance(new, Traced) and new.level > self.level:
             raise from_inside(self)
-        self.value, self.tangent = new, zero_like(new)
+        self.value, self.slope = new, standing(new)
 
     def twin(self) -> Any:
-        return dual_of(own(self.value, None), own(self.tangent, None), self.level)
+        return dual_of(own(self.value, None), own(self.slope, None), self.level)
 
     def __reduce__(self) -> Any:
-        return Dual, (self.value, self.tangent)
+        return Dual, (self.value, 0 if self.slope is None else self.slope)
 
     # ------------------------------------------------------------------------------------ questions
 
@@ -211,6 +233,8 @@ class Dual(Tensor):
         )
 
     def __array__(self, *args: Any, **kwargs: Any) -> Any:
+        if caller := scipy_caller():
+            raise refused_by_scipy(caller, type_of(self))
         raise TracingError(
             message(
                 f"a dual number ({readable(self)}) was to become a plain array, and would lose its "
@@ -238,16 +262,16 @@ class Dual(Tensor):
         return written(self, str, depth(self) == 1)
 
     def __format__(self, spec: str) -> str:
-        return written(self, lambda x: format(x, spec), depth(self) == 1) if spec else str(self)
+        return written(self, lambda x: formatted(x, spec), depth(self) == 1) if spec else str(self)
 
     def __repr__(self) -> str:
         return str(self)
 
 
-def dual_of(value: Any, tangent: Any, level: Any) -> Dual:
+def dual_of(value: Any, slope: Any, level: Any) -> Dual:
     """A dual of parts that fit, on a given level."""
     made = Dual.__new__(Dual)
-    made.alias, made.value, made.tangent, made.level = None, value, tangent, level
+    made.alias, made.value, made.slope, made.level = None, value, slope, level
     return made
 
 
@@ -260,7 +284,7 @@ def pushed(
     types: list[Type],
 ) -> tuple:
     """The tangents of an operation's outputs (None: zero)."""
-    if isinstance(primitive.derivative, Zero):
+    if isinstance(primitive.derivative, Zero) or all(t is None for t in tangents):
         return (None,) * len(types)
     inputs, position = tuple([type_of(x) for x in values]), user_position(4)
     if type(output) is tuple:
@@ -326,6 +350,12 @@ def matching(tangent: Any, value: Any) -> Any:
     return tangent
 
 
+def standing(value: Any) -> Any:
+    """The slope of what does not move: None, of an array zeros, into which one may write."""
+    is_array = isinstance(value, np.ndarray) or type_of(value).shape
+    return zero_like(value) if is_array else None
+
+
 def zero_like(value: Any) -> Any:
     """The zero tangent of a value."""
     t = type_of(value)
@@ -368,6 +398,15 @@ def depth(x: Any) -> int:
     return 1 + max(depth(x.value), depth(x.tangent)) if type(x) is Dual else 0
 
 
+def formatted(x: Any, spec: str) -> str:
+    """A part of a dual in the user's format: each element of an array; a complex number in
+    parentheses."""
+    if isinstance(x, np.ndarray):
+        return np.array2string(x, formatter={"all": lambda y: format(y, spec)})
+    text = format(x, spec)
+    return f"({text})" if isinstance(x, (complex, np.complexfloating)) else text
+
+
 def written(x: Any, show: Callable[[Any], str], is_single: bool) -> str:
     """`3.0 + 4.0ε`; the ε of nested duals are numbered from the inside, `(3.0 + 1.0ε₁) + 1.0ε₂`."""
     if type(x) is not Dual:
@@ -378,8 +417,10 @@ def written(x: Any, show: Callable[[Any], str], is_single: bool) -> str:
     sign = "+"
     if type(x.tangent) is Dual or (isinstance(x.tangent, Traced) and " " in tangent):
         tangent = f"({tangent})"
-    elif tangent.startswith("-"):
-        sign, tangent = "-", tangent[1:]
+    elif tangent.lstrip().startswith(("-", "+")):
+        place = len(tangent) - len(tangent.lstrip())
+        sign, blank = tangent[place], " " if place else ""
+        tangent = tangent[:place] + blank + tangent[place + 1 :]
     if "\n" in value or "\n" in tangent:
         return f"{value}\n{sign} " + tangent.replace("\n", "\n  ") + symbol
     return f"{value} {sign} {tangent}{symbol}"

@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 
 from ..base import tree
-from ..base.dtypes import is_inexact, readable, type_of
+from ..base.dtypes import is_inexact, type_of
 from ..base.errors import DifferentiationError, message
 from ..graph import op
 from ..graph.op import Traced
+from ..transform import series_of_loops as _loops  # noqa: F401  (series through loops)
 from ..transform.taylor import NoSeries, expand
-from .arguments import differentiable_leaves, fresh, name_of, traced_like
+from .arguments import differentiable_leaves, fresh, matching, name_of, traced_like
 from .context import differentiating
 from .differentiate import Differentiation, checked, following
 from .overlay import overlay
@@ -30,12 +31,22 @@ def taylor(function: Callable, x: Any, order: int, direction: Any = None) -> Any
 
     So f(x + t v) = c_0 + c_1 t + c_2 t² + ..., and c_k is the k-th derivative along v, over k!.
     One call of the function, then a number of operations that is quadratic in the order (for
-    compositions of powers, Bessel and gamma functions cubic), never exponential as with nested
-    derivatives.
+    compositions of Bessel and gamma functions cubic), never exponential as with nested derivatives.
+    Loops and branches of `scan`, `while_loop`, `cond` and their like stay single operations, whose
+    bodies hand on the coefficients; of a `custom_derivative` the rule counts.
+
+    The parameter t is one real number: of an array all elements move at once, each by its element
+    of v (for an elementwise function each column of the result is the series of one element); of a
+    complex x, v is a complex direction.  Where a derivative is infinite or not defined (the root
+    at 0) its coefficients are infinite or NaN; at the kink of `abs`, `maximum` and their like they
+    are those that the first derivatives have there.  Close to a removable singularity
+    (sin(x)/x near 0; `np.sinc` only under `jit`) every order loses the digits of one division by
+    the distance.
 
     Args:
-        function: of one argument; returns a number, an array or a container of them.
-        x: a number, an array or a container of them.
+        function: of one argument (`lambda p: f(*p)` for several); returns a number, an array or a
+            container of them.
+        x: a number, an array or a container of them; integers count as floats.
         order: of the last coefficient, 0 or more.
         direction: v, of the structure and shapes of x; ones without it.
 
@@ -45,7 +56,8 @@ def taylor(function: Callable, x: Any, order: int, direction: Any = None) -> Any
 
     Raises:
         DifferentiationError: the argument is no float, the direction does not fit, or the function
-            goes through an operation without series (a compiled loop, a `custom_derivative`).
+            goes through an operation without series (a `custom_derivative` whose rule branches on
+            values, or an operation without a derivative).
         TypeError: the order is no whole number.
 
     >>> import adjoint as ad, numpy as np
@@ -74,7 +86,10 @@ def taylor(function: Callable, x: Any, order: int, direction: Any = None) -> Any
         steps = [one_like(leaf) for leaf in leaves]
     else:
         given = tree.flatten_like(structure, direction, "the direction given to taylor")
-        steps = [step_of(v, leaf) for v, leaf in zip(given, leaves, strict=True)]
+        steps = [
+            matching(v, type_of(leaf), "direction", "taylor")
+            for v, leaf in zip(given, leaves, strict=True)
+        ]
     values, higher, out_structure = coefficients(function, structure, leaves, steps, int(order))
     found = [stacked(y, c) for y, c in zip(values, higher, strict=True)]
     return tree.unflatten(out_structure, fresh(found))
@@ -131,7 +146,7 @@ def series_of(
     nothing: list[Any] = [None] * order
     if not order:
         return [nothing for _ in outputs]
-    directions = {v.node: s for v, s in zip(run.variables, steps, strict=True)}
+    directions = {v.node: [s] for v, s in zip(run.variables, steps, strict=True)}
     with np.errstate(all="ignore"):
         nodes = following(run.nodes(outputs))
         found = expand(nodes, directions, run.reader(), order)
@@ -148,27 +163,6 @@ def one_like(x: Any) -> Any:
         return complex(1) if t.dtype.kind == "c" else 1.0
     ones = np.ones(t.shape, t.dtype)
     return ones if t.shape else ones[()]
-
-
-def step_of(v: Any, x: Any) -> Any:
-    """A direction that was given for a leaf, in the leaf's dtype."""
-    t, found = type_of(x), type_of(v)
-    if (
-        found.shape != t.shape
-        or found.dtype.kind not in "fciub"
-        or (found.dtype.kind == "c" and t.dtype.kind != "c")
-    ):
-        raise DifferentiationError(
-            message(
-                f"taylor got a direction of type {readable(found)}",
-                expected=f"the type of its argument, {readable(t)}",
-                instead="`direction=` with the shape and dtype of the argument, or none for ones",
-                operation="taylor",
-            )
-        )
-    if isinstance(v, Traced) or found.dtype == t.dtype:
-        return v
-    return np.asarray(v, t.dtype)[()]
 
 
 def like_value(c: Any, value: Any) -> Any:

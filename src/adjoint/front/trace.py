@@ -347,6 +347,10 @@ class Tensor(Traced):
         """The value, or the handle of a lower level, that this handle stands for."""
         raise NotImplementedError
 
+    def example(self) -> Any:
+        """What it holds, of a batch the first row."""
+        return self.held()
+
     def hold(self, value: Any) -> None:
         """Stand for the same value, in another place."""
         raise NotImplementedError
@@ -551,6 +555,11 @@ class RecordingTensor(Tensor):
     def held(self) -> Any:
         self.flush()
         return self.value
+
+    example = held
+
+    def known(self) -> Any:
+        return self.held() if context.program is None else self
 
     def hold(self, value: Any) -> None:
         self.value = value
@@ -873,13 +882,5 @@ def record_several(
 def plain_value(x: Any) -> Any:
     """The number or array behind any handle (row 0 of a batch): for printing and examples only."""
     while isinstance(x, Tensor):
-        x.flush()
-        if isinstance(x, RecordingTensor):
-            x = x.value
-        elif not hasattr(x, "inner"):  # a dual number, an expression
-            x = x.held()
-        elif not x.inner.shape[0]:  # type: ignore[attr-defined]
-            return np.ones(x.shape, x.dtype)
-        else:
-            x = x.inner[0]  # type: ignore[attr-defined]
+        x = x.example()
     return x

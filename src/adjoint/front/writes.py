@@ -180,11 +180,11 @@ class Watch:
             for change in w.changes
             if any(getattr(x, "program", None) in self.recordings for x in tensors(change.after))
         ]
-        for _ in range(2):
+        for _ in range(2 + LATE):
             tracer = Instructions(self.places, outside)
             traced(tracer, again)
             both.append(tracer.positions)
-        first, second = both
+        first, second = both[-2:]
         agreed = {k: p for k, p in first.items() if second.get(k) == p}
         kept = [w for w in outside if w.number in agreed or w in own]
         return kept, agreed.get(kept[0].number) if kept else None
@@ -453,6 +453,10 @@ def is_users_thread(frame: FrameType | None) -> bool:
 
 
 # --------------------------------------------------------------------------------- finding the line
+
+
+# Python 3.13 tells a tracer of instructions from the second run of a function on.
+LATE = int(sys.version_info >= (3, 13))
 
 
 def traced(tracer: Lines | Instructions, again: Callable[[], Any]) -> None:

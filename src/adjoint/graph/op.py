@@ -27,6 +27,11 @@ class Traced:
     def flush(self) -> None:
         """Write what is pending."""
 
+    def known(self) -> Any:
+        """What it holds where that is one value for all that run this, else itself: of a node, a
+        batch, a symbol or a program's value nothing is known while a function is traced."""
+        return self
+
     def process(self, primitive: Primitive, inputs: tuple, parameters: dict[str, Any]) -> Any:
         """Apply the primitive where this value has the highest level among the inputs."""
         raise NotImplementedError

@@ -52,10 +52,12 @@ fmod = elementwise("fmod", numpy=np.fmod, kinds="fi",
 
 
 def power_by_base(a: Any, b: Any, _y: Any) -> Any:
-    """b * a**(b - 1), and 0 where b is 0 (even at a = 0)."""
+    """b * a**(b - 1), and 0 where b is 0 (even at a = 0, where only that is cut off: elsewhere the
+    derivative by b is 1/a)."""
     if type(b) in (int, float):
         return 0.0 if b == 0 else (2.0 * a if b == 2 else b * op.pow(a, b - 1))
-    return op.select(op.equal(b, 0), 0.0, b * op.pow(a, op.select(op.equal(b, 0), 1.0, b - 1.0)))
+    cut = op.logical_and(op.equal(b, 0), op.logical_not(op.greater(op.abs(a), 0)))
+    return op.select(cut, 0.0, b * op.pow(op.select(cut, 1.0, a), b - 1.0))
 
 
 def power_by_exponent(a: Any, _b: Any, y: Any) -> Any:
@@ -308,7 +310,7 @@ real = elementwise("real", numpy=np.real, dtype=lambda t: real_dtype(t.dtype), k
     special=POINTS)  # fmt: skip
 imag = elementwise("imag", numpy=np.imag, dtype=lambda t: real_dtype(t.dtype), kinds="cf",
     operator_like=True,
-    derivative=linear(lambda ct, x_type: ct * -1j if x_type.dtype.kind == "c" else ct * 0.0),
+    derivative=linear(lambda ct, x: ct * -1j if type_of(x).dtype.kind == "c" else ct * 0.0),
     samples=interval(-2, 2), special=POINTS)  # fmt: skip
 conj = elementwise("conj", numpy=np.conjugate, derivative=linear(lambda ct, x_type: op.conj(ct)),
     kinds="cfi",

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..base.dtypes import Type, result_type, type_of
+from ..base.dtypes import WEAK, Type, result_type, type_of
 from ..base.errors import ShapeError
 from ..graph import op
 from ..graph.primitive import Case, Linear
@@ -145,7 +145,8 @@ def slice_type(x: Any, *, starts: tuple, stops: tuple, steps: tuple) -> Type:
 
 
 def slice_value(x: Any, *, starts: tuple, stops: tuple, steps: tuple) -> Any:
-    return x[places(starts, stops, steps)]
+    whole = np.asarray(x)[()] if type(x) in WEAK else x  # a Python number has no axes
+    return whole[places(starts, stops, steps)]
 
 
 def slice_into(

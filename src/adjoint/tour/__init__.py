@@ -1,4 +1,4 @@
-"""A tour of the library on real data: `python -m adjoint tour`.
+"""A tour of the library, from dual numbers to a fit of real data: `python -m adjoint tour`.
 
 Each chapter is a function of a `Context` (a place to say things, a folder for files). A part of the
 library that wants a chapter of its own adds a module with a list `CHAPTERS`, and a line below.
@@ -11,12 +11,13 @@ import time
 from pathlib import Path
 from typing import TextIO
 
-from . import compiled, fitting, simulation
+from . import compiled, fitting, mathematics, simulation
 from .context import Chapter, Context, duration
 
 __all__ = ["Chapter", "Context", "run"]
 
 CHAPTERS: list[Chapter] = [
+    *mathematics.CHAPTERS,
     *fitting.CHAPTERS,
     *compiled.CHAPTERS,
     *simulation.CHAPTERS,
@@ -39,7 +40,8 @@ def run(output: str | Path = "adjoint-tour", stream: TextIO | None = None) -> in
         context.say(f"[{number}/{len(CHAPTERS)}] {chapter.title}")
         context.say()
         chapter.play(context)
-        context.say()
+        if context.said[-1]:
+            context.say()
         context.say(f"  ({duration(time.perf_counter() - begun)})")
         context.say()
     context.write("report.txt", "\n".join(context.said) + "\n")

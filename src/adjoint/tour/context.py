@@ -17,6 +17,7 @@ from typing import NamedTuple, TextIO, TypeVar
 Result = TypeVar("Result")
 
 LEDGER = ".adjoint-tour"
+PLAIN = str.maketrans({"ε": "e", "·": "*", "²": "^2", "₁": "1", "₂": "2"})
 _LEDGER_HEADING = "Files that `python -m adjoint tour` wrote here, with their SHA-256."
 
 
@@ -39,8 +40,12 @@ class Context:
 
     def say(self, text: str = "") -> None:
         """Print `text` at once, and keep it for the report."""
-        print(text, file=self.stream, flush=True)
+        print(writable(text, self.stream), file=self.stream, flush=True)
         self.said.append(text)
+
+    def missing(self, package: str, extra: str, gain: str) -> None:
+        """Say what is not shown for want of an optional package, and how to get it."""
+        self.say(f"  {package} is not installed; pip install 'adjoint[{extra}]' adds {gain}.")
 
     def table(self, heading: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Say a table: the first column is aligned left, the others right."""
@@ -85,6 +90,16 @@ class Context:
                 f"{path} is not the tour's list of its files: choose another folder with --output"
             )
         return {name: digest for digest, name in (line.split("  ", 1) for line in lines)}
+
+
+def writable(text: str, stream: TextIO) -> str:
+    """The text as a stream can write it: without Greek letters and raised digits if it must be."""
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return text.translate(PLAIN).encode(encoding, "replace").decode(encoding)
+    return text
 
 
 def once(call: Callable[[], Result]) -> tuple[Result, float]:

@@ -1,4 +1,4 @@
-"""The first chapters: a model in plain NumPy, its derivatives, and a fit that NIST has certified.
+"""Chapters on real data: a model in plain NumPy, its derivatives, a fit that NIST has certified.
 
 Each chapter stands alone: it reads the data set that ships with the package and needs nothing from
 the chapter before it.
@@ -178,7 +178,7 @@ def _symbolic(dataset: Dataset) -> tuple[Contestant | None, str]:
     try:
         import sympy
     except ImportError:
-        return None, "SymPy is not installed and is left out."
+        return None, "SymPy is not installed; pip install 'adjoint[symbolic]' adds its row."
 
     def derive() -> tuple[Any, Any]:
         b = sympy.symbols(dataset.parameters)
@@ -330,7 +330,8 @@ def _draw(context: Context, dataset: Dataset, found: Fit) -> None:
         picture = png_plot(dataset.x, dataset.y, before, after, residuals, AXES, title)
     except ImportError:
         context.say()
-        context.say(f"  matplotlib is not installed; {path.name} holds the picture in characters:")
+        context.missing("matplotlib", "plot", "fit.png")
+        context.say(f"  {path.name} holds the picture in characters:")
         for line in text.splitlines():
             context.say("  " + line)
     else:

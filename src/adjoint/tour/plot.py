@@ -1,6 +1,6 @@
-"""Pictures of a fit: characters for any terminal, and a PNG where matplotlib is installed.
+"""Pictures of curves: characters for any terminal, and a PNG where matplotlib is installed.
 
-In: measured points and curves sampled on a grid. Out: text, or the bytes of a PNG. matplotlib is
+In: curves sampled on a grid, and measured points. Out: text, or the bytes of a PNG. matplotlib is
 imported when a PNG is asked for; its figure is drawn on a canvas of its own, so no window and no
 global state is involved.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,12 +40,18 @@ def text_plot(
     labels: tuple[str, str],
     size: tuple[int, int] = (78, 22),
 ) -> str:
-    """Return a plot of `size` characters (columns, rows): the points are `o`, above the curves."""
+    """Return a plot of `size` characters (columns, rows): the points are `o`, above the curves.
+
+    The frame is that of the points, or of the curves where there is no point.
+    """
     columns, rows = size
     margin = 9
     width = columns - margin
-    low_x, high_x = _limits(x, 0.0)
-    low_y, high_y = _limits(y, ROOM)
+    framed = [(x, y)] if x.size else [(curve.x, curve.y) for curve in curves]
+    low_x, high_x = _limits(np.concatenate([p[0] for p in framed]), 0.0)
+    low_y, high_y = _limits(np.concatenate([p[1] for p in framed]), ROOM if x.size else 0.0)
+    decimals = max(0, 2 - int(np.floor(np.log10(high_y - low_y))))
+    decimals = decimals if decimals > 1 else 0
     canvas = np.full((rows, width), " ")
 
     def draw(at_x: Array, at_y: Array, mark: str) -> None:
@@ -61,13 +68,14 @@ def text_plot(
     lines = [f"{'':{margin}}{labels[1]}"]
     for number, cells in enumerate(canvas):
         at = high_y - (high_y - low_y) * number / (rows - 1)
-        axis = f"{at:{margin - 2}.0f} |" if number % 4 == 0 else f"{'|':>{margin}}"
+        axis = f"{at:{margin - 2}.{decimals}f} |" if number % 4 == 0 else f"{'|':>{margin}}"
         lines.append((axis + "".join(cells)).rstrip())
     lines.append(f"{'+':>{margin}}{'-' * width}")
     left, right = f"{low_x:.2f}", f"{high_x:.2f}"
     lines.append(f"{'':{margin}}{left}{labels[0]:^{width - len(left) - len(right)}}{right}")
-    legend = [f"{curve.mark} {curve.name}" for curve in curves]
-    lines.append(f"{'':{margin}}{'   '.join(['o measured', *legend])}")
+    legend = ["o measured"] if x.size else []
+    legend += [f"{curve.mark} {curve.name}" for curve in curves]
+    lines.append(f"{'':{margin}}{'   '.join(legend)}")
     return "\n".join(lines) + "\n"
 
 
@@ -84,11 +92,7 @@ def png_plot(
 
     Raises ImportError where matplotlib is not installed.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(8.0, 6.6), dpi=130, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = _figure((8.0, 6.6))
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3.2, 1))
     colours = ("#c9803f", "#9a6fb0")
     styles = ((0, (5, 2)), (0, (1.5, 1.5)))
@@ -112,7 +116,36 @@ def png_plot(
     lower.plot(x, residuals, **points)
     lower.set_ylabel("residual after")
     lower.set_xlabel(labels[0])
-    for axes in (upper, lower):
+    return _png(figure)
+
+
+def curves_plot(curves: Sequence[Curve], labels: tuple[str, str], title: str) -> bytes:
+    """Return a PNG of curves.  Raises ImportError where matplotlib is not installed."""
+    figure = _figure((8.0, 4.4))
+    axes = figure.subplots()
+    colours, styles = ("#c9803f", "#1f5fa8"), ((0, (5, 2)), "solid")
+    for curve, colour, style in zip(curves, colours, styles, strict=True):
+        axes.plot(curve.x, curve.y, color=colour, linestyle=style, linewidth=2.0, label=curve.name)
+    axes.set_xlabel(labels[0])
+    axes.set_ylabel(labels[1])
+    axes.set_title(title, loc="left", fontsize=12)
+    axes.legend(frameon=False, loc="upper right", ncols=2, bbox_to_anchor=(1.0, 1.12))
+    return _png(figure)
+
+
+def _figure(size: tuple[float, float]) -> Any:
+    """Return an empty figure of so many inches.  Raises ImportError without matplotlib."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=size, dpi=130, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def _png(figure: Any) -> bytes:
+    """Return the figure's picture, its axes in one style."""
+    for axes in figure.axes:
         axes.grid(color="#dddddd", linewidth=0.6)
         axes.set_axisbelow(True)
         axes.spines[["top", "right"]].set_visible(False)

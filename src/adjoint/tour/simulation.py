@@ -189,7 +189,8 @@ def draw(context: Context, shown: Array, found: Array) -> None:
         picture = png_plot(step, heated, [before], after, heated - after.y, AXES, title)
     except ImportError:
         context.say()
-        context.say(f"  matplotlib is not installed; {path.name} holds the picture in characters:")
+        context.missing("matplotlib", "plot", "rod.png")
+        context.say(f"  {path.name} holds the picture in characters:")
         for line in text.splitlines():
             context.say("  " + line)
     else:

@@ -6,34 +6,40 @@ for.  Sums and linear operations act on each coefficient, products and multiline
 convolve.  Every other elementwise operation z = f(u) follows from z' = f'(u) u': the declared
 partial derivative is itself a program over u and z, whose series is computed by the same rules, one
 coefficient behind; an operation with a declared tangent rule likewise, the rule being applied to
-the series of u'.  No primitive declares a rule for series of its own.
+the series of u'.  No primitive declares a rule for series of its own; quotients, solutions of
+linear equations, powers and sinc have one in the table `ARITHMETIC`, which is cheaper or more
+accurate.
 
 Equal operations on equal series are one series.  So the partial derivative of sin, cos, leads back
 to sin, and a finite set of series determines all coefficients: the cost is quadratic in the order.
-Where each derivative is a new function (Bessel and polygamma functions, powers) there is one more
-series for each order, a coefficient shorter: the cost is cubic.
+Where each derivative is a new function (Bessel and polygamma functions) there is one more series
+for each order, a coefficient shorter: the cost is cubic.
+
+Operations with bodies fill in the table `STRUCTURAL`: calls here, loops and branches in
+`series_of_loops`.
 
 Source: Griewank and Walther, *Evaluating Derivatives* (2008), chapter 13.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 from ..base.dtypes import Type, is_inexact, type_of
-from ..base.errors import DifferentiationError, GraphError, message
+from ..base.errors import DifferentiationError, GraphError, TracingError, message
 from ..graph import op
 from ..graph.function import Function, bits
 from ..graph.node import Node, ancestors, input_node
-from ..graph.primitive import Jvp, Linear, Multilinear, Partials, Primitive, Structural, Zero
+from ..graph.primitive import Jvp, Linear, Multilinear, Partials, Primitive, Zero
 from .linearize import Look, fit, zeros_like_type
 
 IDENTITIES = frozenset(["variable", "named", "recompute"])  # of their first operand
-CALLS = frozenset(["call", "checkpoint"])
 SMALL = 64  # bytes up to which equal arrays are found to be equal
+GAUSS = 40  # places of the quadrature for sinc
 
 
 class NoSeries(DifferentiationError):
@@ -73,23 +79,21 @@ class Series:
 
 
 def expand(
-    order: Sequence[Node], directions: Mapping[Node, Any], look: Look, degree: int
+    order: Sequence[Node], given: Mapping[Node, Sequence[Any]], look: Look, degree: int
 ) -> dict[Node, list[Any]]:
-    """The coefficients 1 to `degree` of every node of `order` that depends on those given.
-
-    The given nodes move along their directions: their coefficient 1 is the direction, the others
-    are zero.
-    """
-    expansion = Expansion()
+    """The coefficients 1 to `degree` of every node of `order` that depends on those given, whose
+    coefficients from the first on are known (zero after the last one)."""
+    expansion = Expansion(degree)
     image: dict[Node, Any] = {}
     for node in order:
         values, output = look(node)
-        start = None if type(output) is Node else output
-        if node in directions:
-            image[node] = line(Type(node.shape, node.dtype, node.weak), start, directions[node])
+        start = None if output is node else output
+        if node in given:
+            series = image[node] = Series(Type(node.shape, node.dtype, node.weak), start)
+            series.higher.extend(given[node])
             continue
         inputs = [
-            known(image.get(x) if type(x) is Node else None, v)
+            known(image.get(x) if type(x) is Node else None, not_kept(x) if v is x else v)
             for x, v in zip(node.inputs, values, strict=True)
         ]
         if node.primitive.name == "item":
@@ -103,36 +107,44 @@ def expand(
             found.start = start
         if found is not None:
             image[node] = found
-    for k in range(1, degree + 1):  # in order, so that no chain of operations is walked recursively
-        for node in order:
-            if type(image.get(node)) is Series:
-                image[node].coefficient(k)
-    return {node: x.higher[:degree] for node, x in image.items() if type(x) is Series}
+            ask(found, degree)  # in order, so that no chain of operations is walked recursively
+    return {
+        node: [x.coefficient(k) for k in range(1, degree + 1)]
+        for node, x in image.items()
+        if type(x) is Series
+    }
+
+
+def not_kept(x: Any) -> Any:
+    """What stands for a value that was not kept, its type; anything but a node is a value."""
+    return Type(x.shape, x.dtype, x.weak) if type(x) is Node else x
+
+
+def ask(found: Any, degree: int) -> None:
+    """Compute the coefficients of a series."""
+    if type(found) is Series:
+        for k in range(1, degree + 1):
+            found.coefficient(k)
 
 
 def known(series: Any, value: Any) -> Any:
-    """What stands for an input: its series, which gets its first coefficient; or its value, or what
-    stands for that."""
-    if type(series) is Series:
-        if series.start is None and type(value) is not Node:
-            series.start = value
-        return series
-    return (
-        series if type(series) is tuple or (type(value) is Node and series is not None) else value
-    )
+    """What stands for an input: its series, which gets its first coefficient; or its value, or the
+    type of one that was not kept."""
+    if type(series) is Series and series.start is None and type(value) is not Type:
+        series.start = value
+    return value if series is None or (type(value) is not Type and is_value(series)) else series
 
 
-def line(kind: Type, start: Any, direction: Any) -> Series:
-    """The series of a variable: its value, its direction, and zeros."""
-    series = Series(kind, start)
-    series.higher.append(direction)
-    return series
+def is_value(x: Any) -> bool:
+    """Whether what stands for a node is neither a series nor several."""
+    return type(x) is not Series and type(x) is not tuple
 
 
 class Expansion:
     """The series of one expansion; equal operations give the same one."""
 
-    def __init__(self) -> None:
+    def __init__(self, degree: int) -> None:
+        self.degree: int | None = degree  # of all series; None inside a rule, where some end before
         self.table: dict[Any, Any] = {}
         self.kept: list[Any] = []  # what the keys name by identity
 
@@ -149,11 +161,11 @@ class Expansion:
         `kind` is the output's type or a tuple of types, `start` its value where that is known.
         """
         name = primitive.name
-        if name in CALLS and any(type(x) is Series for x in inputs):
-            return self.called(parameters["function"], inputs)
+        moves = any(type(x) is Series for x in inputs)
+        if moves and name in STRUCTURAL:
+            return STRUCTURAL[name](self, primitive, inputs, parameters)
         form = primitive.form(any(type_of_input(x).dtype.kind == "c" for x in inputs))
         kinds = (kind,) if isinstance(kind, Type) else kind
-        moves = any(type(x) is Series for x in inputs)
         if not moves or isinstance(form, Zero) or not any(is_inexact(t.dtype) for t in kinds):
             return start if start is not None else begun(primitive, inputs, parameters)
         if name in IDENTITIES:
@@ -174,10 +186,10 @@ class Expansion:
         """What equal operations on equal series have in common; None where values are not known."""
         parts: list[Any] = []
         for x in inputs:
-            if type(x) is Series or (isinstance(x, np.ndarray) and x.nbytes > SMALL):
+            if type(x) in (Series, Node) or (isinstance(x, np.ndarray) and x.nbytes > SMALL):
                 self.kept.append(x)
                 parts.append(("identity", id(x)))
-            elif isinstance(x, (Type, Node)):
+            elif isinstance(x, Type):
                 return None
             else:
                 self.kept.append(x)
@@ -193,8 +205,8 @@ class Expansion:
         self, primitive: Primitive, form: Any, inputs: Sequence[Any], parameters: Any, kind: Any
     ) -> Any:
         """A new series of an operation's output."""
-        if isinstance(form, Structural) or type(form) not in RULES:
-            raise refused(primitive, form)
+        if type(form) not in RULES:
+            raise refused(primitive, getattr(form, "reason", ""))
         begin = lambda: begun(primitive, inputs, parameters)
         if not isinstance(kind, Type):
             return self.fresh_several(primitive, form, inputs, parameters, kind, begin)
@@ -216,7 +228,7 @@ class Expansion:
     ) -> tuple:
         """The series of an operation with several outputs."""
         if type(form) is not Jvp:
-            raise refused(primitive, form)
+            raise refused(primitive, getattr(form, "reason", "it has several outputs"))
         several = tuple([Series(t) for t in kinds])
         for i, series in enumerate(several):
             series.begin = lambda i=i: begin()[i]
@@ -244,7 +256,7 @@ class Expansion:
             image[node] = series
             return node
 
-        primals = [bare(x) if type(x) is Series else placeholder(x) for x in inputs]
+        primals = [bare(x) if type(x) is Series else x for x in inputs]
         tangents = [bare(self.slope(x)) if type(x) is Series else None for x in inputs]
         y = tuple([bare(x) for x in output]) if type(output) is tuple else bare(output)
         found = form.rule(primals, tangents, y, **parameters)
@@ -281,7 +293,7 @@ class Expansion:
                 image[node] = x
                 given.append(node)
             else:
-                given.append(placeholder(x))
+                given.append(x)
         y = input_node(output.type)
         image[y] = output
         found = []
@@ -292,13 +304,25 @@ class Expansion:
         return found
 
     def over(self, result: Any, image: dict[Node, Any]) -> Any:
-        """The series of a small graph over the nodes that are known; a value if it is constant."""
+        """The series of a small graph over nodes that are known, made after them; a value if it is
+        constant."""
         if not isinstance(result, Node):
             return result
-        for node in ancestors([result]):
-            if node not in image:
-                self.place(node, image)
-        return image[result]
+        with self.inside_a_rule():
+            for node in ancestors([result], min(n.serial for n in image)):
+                if node not in image:
+                    self.place(node, image)
+        return image.get(result, result)
+
+    @contextmanager
+    def inside_a_rule(self) -> Iterator[None]:
+        """While the series that a rule reads are made: coefficients wait until they are asked
+        for."""
+        degree, self.degree = self.degree, None
+        try:
+            yield
+        finally:
+            self.degree = degree
 
     def place(self, node: Node, image: dict[Node, Any]) -> None:
         """Put in what stands for a node of a graph, its inputs being known."""
@@ -308,7 +332,7 @@ class Expansion:
         elif name == "item":
             image[node] = image[node.inputs[0]][parameters["index"]]
         else:
-            inputs = [image[x] for x in node.inputs]
+            inputs = [image.get(x, x) for x in node.inputs]
             kind = node.dtype if type(node.dtype) is tuple else type_of(node)
             image[node] = self.operation(node.primitive, inputs, parameters, kind)
 
@@ -318,6 +342,8 @@ class Expansion:
         for node in function.order:
             if node not in image:
                 self.place(node, image)
+                if self.degree is not None:
+                    ask(image[node], self.degree)
         return tuple([image[x] for x in function.outputs])
 
 
@@ -376,23 +402,104 @@ def by_product(
     return rule
 
 
-def by_quotient(
-    _e: Expansion, _primitive: Primitive, _form: Any, inputs: Any, _p: Any, output: Series
-) -> Callable:
-    """z = a / b: from a = z b."""
-    a, b = inputs
+def by_solving(divisor_place: int, product: Callable) -> Callable:
+    """The rule of z with d z = n, a quotient or the solution of equations: what is known of the
+    product's coefficient goes to the other side."""
+
+    def made(
+        _e: Expansion, primitive: Primitive, _form: Any, inputs: Any, parameters: Any,
+        output: Series,
+    ) -> Callable:  # fmt: skip
+        divisor, numerator = inputs[divisor_place], inputs[1 - divisor_place]
+
+        def rule(k: int) -> Any:
+            right = at(numerator, k)
+            for j in range(1, k + 1) if type(divisor) is Series else ():
+                d, z = divisor.coefficient(j), output.coefficient(k - j)
+                if d is not None and z is not None:
+                    term = product(d, z)
+                    right = -term if right is None else right - term
+            if right is None:
+                return None
+            parts = [right, right]
+            parts[divisor_place] = at(divisor, 0)
+            return fit(op.apply(primitive, tuple(parts), parameters), output.type)
+
+        return rule
+
+    return made
+
+
+def by_power(
+    expansion: Expansion, primitive: Primitive, form: Partials, inputs: Any, parameters: Any,
+    output: Series,
+) -> Callable:  # fmt: skip
+    """z' = z (p log u)', where u has a logarithm and z is no polynomial; else by the partial
+    derivatives, whose powers are new functions."""
+    u, p = inputs
+    if not is_analytic(at(u, 0), p):
+        return by_partials(expansion, primitive, form, inputs, parameters, output)
+    slope: list[Any] = []
+
+    def make(name: str, *operands: Any) -> Any:
+        return expansion.operation(op.registry[name], operands, {}, output.type)
 
     def rule(k: int) -> Any:
-        found = at(a, k)
-        if type(b) is Series:
-            for j in range(1, k + 1):
-                c = b.coefficient(j)
-                term = None if c is None else times(c, output.coefficient(k - j))
-                if term is not None:
-                    found = -term if found is None else found - term
-        return None if found is None else fit(op.div(found, at(b, 0)), output.type)
+        if not slope:
+            terms = []
+            if type(u) is Series:
+                terms.append(make("mul", p, make("div", expansion.slope(u), u)))
+            if type(p) is Series:
+                terms.append(make("mul", expansion.slope(p), make("log", u)))
+            slope.append(make("mul", output, terms[0] if len(terms) == 1 else make("add", *terms)))
+        return over_order(at(slope[0], k - 1), k, output.type)
 
     return rule
+
+
+def is_analytic(base: Any, exponent: Any) -> bool:
+    """Whether all bases are known not to be 0 nor infinite, and an exponent is no natural number
+    (whose power is a polynomial, which ends; not so where an outer derivative moves it)."""
+    base = plainly(base)
+    if base is None or not (np.isfinite(base) & (base != 0)).all():
+        return False
+    p = None if isinstance(exponent, (Series, op.Traced)) else plainly(exponent)
+    return p is None or not bool(((p == np.trunc(p.real)) & (p.real >= 0)).all())
+
+
+def by_mean(
+    expansion: Expansion, primitive: Primitive, form: Partials, inputs: Any, parameters: Any,
+    output: Series,
+) -> Callable:  # fmt: skip
+    """sinc near 0, whose partial derivative divides by u: the mean of cos(pi u s) over s in [0, 1],
+    by Gauss's rule, which is exact here up to rounding; elsewhere by the partial derivative."""
+    (u,) = inputs
+    base = plainly(at(u, 0))
+    if base is None or not (np.abs(base) < 1).all():
+        return by_partials(expansion, primitive, form, inputs, parameters, output)
+    roots, weights = np.polynomial.legendre.leggauss(GAUSS)
+    shape, dtype = u.type.shape, u.type.dtype
+    places = (np.pi * (roots + 1) / 2).astype(dtype)
+    narrow, wide = Type((*shape, 1), dtype), Type((*shape, GAUSS), dtype)
+    terms = expansion.operation(op.registry["reshape"], [u], {"shape": narrow.shape}, narrow)
+    for name, operands in (("mul", [places]), ("cos", []), ("mul", [(weights / 2).astype(dtype)])):
+        terms = expansion.operation(op.registry[name], [terms, *operands], {}, wide)
+
+    def rule(k: int) -> Any:
+        c = terms.coefficient(k)
+        return None if c is None else fit(op.sum(c, axes=(len(shape),)), output.type)
+
+    return rule
+
+
+def plainly(x: Any) -> Any:
+    """The value behind handles where it is known, as an array; None where it is not."""
+    while isinstance(x, op.Traced):
+        held = x.known()
+        if held is x:
+            return None
+        x = held
+    return None if type(x) is Type else np.asarray(x)
 
 
 def by_linear(
@@ -445,28 +552,6 @@ def by_multilinear(
     return rule
 
 
-def by_solution(
-    _e: Expansion, primitive: Primitive, _form: Any, inputs: Any, parameters: Any, output: Series
-) -> Callable:
-    """z = a^-1 b: from b = a z."""
-    a, b = inputs
-
-    def rule(k: int) -> Any:
-        right = at(b, k)
-        if type(a) is Series:
-            for j in range(1, k + 1):
-                c = a.coefficient(j)
-                z = output.coefficient(k - j)
-                if c is not None and z is not None:
-                    term = op.matmul(c, z)
-                    right = -term if right is None else right - term
-        if right is None:
-            return None
-        return fit(op.apply(primitive, (at(a, 0), right), parameters), output.type)
-
-    return rule
-
-
 def by_tangent_rule(
     expansion: Expansion, _primitive: Primitive, form: Jvp, inputs: Any, parameters: Any,
     output: Series,
@@ -488,7 +573,71 @@ RULES: dict[type, Callable] = {
     Multilinear: by_multilinear,
     Jvp: by_tangent_rule,
 }
-ARITHMETIC: dict[str, Callable] = {"mul": by_product, "div": by_quotient, "solve": by_solution}
+ARITHMETIC: dict[str, Callable] = {
+    "mul": by_product,
+    "pow": by_power,
+    "sinc": by_mean,
+    "div": by_solving(1, lambda d, z: d * z),
+    "solve": by_solving(0, lambda d, z: op.matmul(d, z)),
+}
+
+
+def by_call(expansion: Expansion, _primitive: Primitive, inputs: Any, parameters: Any) -> tuple:
+    """The series of the body's outputs."""
+    return expansion.called(parameters["function"], inputs)
+
+
+def by_users_rule(
+    expansion: Expansion, primitive: Primitive, inputs: Sequence[Any], parameters: dict[str, Any]
+) -> tuple:
+    """As an operation with a tangent rule: the user's rule is recorded as a graph over u and u'."""
+    rule = parameters["rule"]
+    key = None
+    if rule.identity is not None:
+        key = expansion.key(primitive, inputs, {"rule": rule.identity}, ())
+        if key in expansion.table:
+            return expansion.table[key]
+    values = begun(primitive, inputs, parameters)
+    types = [type_of(y) for y in values]
+    slopes: list[Any] = []
+
+    def rule_of(i: int) -> Callable:
+        def coefficient(k: int) -> Any:
+            if not slopes:
+                try:
+                    function, captured = rule.graph([at(x, 0) for x in inputs], types)
+                except TracingError as error:
+                    raise refused(primitive, "its rule asks for values") from error
+                moving = [
+                    expansion.slope(x)
+                    if type(x) is Series
+                    else zeros_like_type(Type(*type_of_input(x)))
+                    for x in inputs
+                ]
+                with expansion.inside_a_rule():
+                    slopes.extend(expansion.called(function, [*inputs, *moving, *captured]))
+            return over_order(at(slopes[i], k - 1), k, types[i])
+
+        return coefficient
+
+    found: list[Any] = []
+    for i, (y, t) in enumerate(zip(values, types, strict=True)):
+        if is_inexact(t.dtype):
+            found.append(Series(t, y))
+            found[-1].rule = rule_of(i)
+        else:
+            found.append(y)
+    if key is not None:
+        expansion.table[key] = tuple(found)
+    return tuple(found)
+
+
+# (expansion, primitive, inputs, parameters) -> series or values of the outputs
+STRUCTURAL: dict[str, Callable] = {
+    "call": by_call,
+    "checkpoint": by_call,
+    "custom": by_users_rule,
+}
 
 # ----------------------------------------------------------------------------------------- helpers
 
@@ -519,7 +668,10 @@ def over_order(slope: Any, k: int, kind: Type) -> Any:
 
 def begun(primitive: Primitive, inputs: Sequence[Any], parameters: dict[str, Any]) -> Any:
     """The first coefficient of an operation's output."""
-    return op.apply(primitive, tuple([at(x, 0) for x in inputs]), parameters)
+    values = tuple([at(x, 0) for x in inputs])
+    if any(type(x) is Type for x in values):
+        raise GraphError(f"a series read a value that was not kept ({primitive.name})")
+    return op.apply(primitive, values, parameters)
 
 
 def type_of_input(x: Any) -> Type:
@@ -527,14 +679,8 @@ def type_of_input(x: Any) -> Type:
     return x.type if type(x) is Series else type_of(x)
 
 
-def placeholder(x: Any) -> Any:
-    """A constant as a rule gets it: a value that was not kept is its type."""
-    return type_of(x) if isinstance(x, Node) else x
-
-
-def refused(primitive: Primitive, form: Any) -> NoSeries:
+def refused(primitive: Primitive, reason: str) -> NoSeries:
     """The error for an operation through which series are not computed."""
-    reason = getattr(form, "reason", "it has several outputs")
     name = {"custom": "a function with a derivative of the user's own"}.get(
         primitive.name, primitive.name
     )

@@ -103,6 +103,19 @@ class Cotangents:
                 self.owned.add(node)
 
 
+class CotangentsAmong(Cotangents):
+    """Those of a set of nodes; no cotangent flows to any other."""
+
+    __slots__ = ("among",)
+
+    def __init__(self, among: set[Node]) -> None:
+        super().__init__()
+        self.among = among
+
+    def wants(self, x: Any) -> bool:
+        return super().wants(x) and x in self.among
+
+
 class Within(Cotangents):
     """The cotangents of a linear graph: they flow only into nodes that depend on its linear
     inputs."""
@@ -250,6 +263,8 @@ def transposed(
     form: Linear, node: Node, inputs: Sequence, cotangent: Any, sums: Cotangents
 ) -> Sequence:
     """The cotangent of each input of a linear primitive (None where it is not linear)."""
+    if node.primitive.kind != "elementwise":  # its rules ask for shapes, which floats have not
+        inputs = [np.asarray(x)[()] if type(x) in WEAK else x for x in inputs]
     if form.variadic is not None:
         return form.variadic(cotangent, *inputs, **node.parameters)
     found: list[Any] = []

@@ -206,6 +206,28 @@ def test_both_modes_agree_with_the_transforms(function) -> None:
     assert str(reverse) and reverse.mermaid and reverse.dot and str(forward)
 
 
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: np.reshape(x, (1,))[0] ** 2,
+        lambda x: np.sum(np.broadcast_to(x, (3,)) ** 2),
+        lambda x: np.atleast_1d(x)[0] ** 3,
+        lambda x: np.array([x, x * x])[1] * np.imag(x) + np.sum(np.full((2, 2), x)),
+        lambda x: np.sum(np.tile(x, 3)) * x.real,
+    ],
+)
+def test_numbers_among_arrays(function) -> None:
+    """A Python number has no shape; the rules of what makes an array of it ask for one."""
+    slope = ad.grad(function)(3.0)
+    assert ad.draw(function, 3.0, mode="reverse").table()[0].adjoint == slope
+    assert ad.draw(function, 3.0, mode="forward").table()[-1].tangent == slope
+
+
+def test_the_imaginary_part_of_a_number() -> None:
+    picture = ad.draw(lambda z: np.imag(z) * np.abs(z) ** 2, 1 + 2j, mode="reverse")
+    assert picture.table()[0].adjoint == ad.grad(lambda z: np.imag(z) * np.abs(z) ** 2)(1 + 2j)
+
+
 def test_what_is_stopped_in_a_gradient_stays_stopped() -> None:
     def g(x):
         return ad.stop_gradient(x**2) * x**3
@@ -350,6 +372,53 @@ def test_an_expression_of_symbols() -> None:
     assert slope[-1].value == 24.0 and [row.adjoint for row in slope[:2]] == [8.0, 6.0]
 
 
+def test_a_recorded_value() -> None:
+    """Inside a function: what was done up to it, with the values that were kept."""
+    pictures = []
+
+    def g(x, y):
+        z = x**2 * y
+        pictures.append(ad.draw(z, names=["x", "y"], mode="reverse"))
+        pictures.append(ad.draw(np.sin(z) + y))
+        return z
+
+    assert ad.grad(g, (0, 1))(3.0, 4.0) == (24.0, 9.0)
+    assert str(pictures[0]) == (
+        "name    operation  value  adjoint\n"
+        "x       input          3       24\n"
+        "y       input          4        9\n"
+        "v1      x ** 2         9        4\n"
+        "result  v1 * y        36        1"
+    )
+    assert [row.operation for row in pictures[1].table()] == [
+        "input", "input", "x0 ** 2", "v1 * x1", "sin(v2)", "v3 + x1",
+    ]  # fmt: skip
+
+    def compiled(x, y):
+        z = x**2 * y
+        assert str(ad.draw(z, names=["x", "y"], mode="reverse")) == str(pictures[0])
+        return z
+
+    assert ad.jit(compiled)(3.0, 4.0) == 36.0
+
+    def h(x, y):
+        z = np.sin(x) + y
+        pictures.append(ad.draw(z))
+        with pytest.raises(TypeError, match="and a recorded value whose constant1 was not kept"):
+            ad.draw(z, mode="reverse")
+        pictures.append(ad.draw(np.tile(x, 2) * 3.0, mode="forward"))
+        return z
+
+    ad.grad(h)(3.0, 4.0)
+    assert [row.operation for row in pictures[-2].table()] == [
+        "input", "input", "sin(x0)", "v1 + constant1",
+    ]  # fmt: skip
+    np.testing.assert_array_equal(pictures[-1].table()[-1].tangent, [3.0, 3.0])
+    second = ad.grad(ad.grad(lambda x: [pictures.append(ad.draw(x * x)), x**3][1]))
+    assert second(2.0) == 12.0
+    assert [row.operation for row in pictures[-1].table()][-1] == "x * x"
+
+
 def test_names_of_parts_and_of_captured_arrays() -> None:
     first, second = np.ones(3), np.ones(3) * 2
 
@@ -399,8 +468,142 @@ def test_loops_tell_what_they_run() -> None:
 
     boxes = ad.draw(g, np.ones(5)).diagram.boxes
     assert [line.text for line in boxes[1].lines] == [
-        "v1 = scan(1, x, length=5)", "(float64)", "runs 2 operations",
+        "g = scan(1, x, length=5)", "runs 2 operations",
     ]  # fmt: skip
+
+
+def test_a_while_loop_tells_its_condition_and_its_body() -> None:
+    def g(a):
+        return ad.while_loop(lambda c: c[0] < 100.0, lambda c: (c[0] * a, c[1] + 1.0), (a, 0.0))
+
+    boxes = ad.draw(g, 1.5, mode="forward").diagram.boxes
+    assert boxes[1].lines[2].text == "runs condition 1, body 2 operations"
+    assert boxes[1].lines[0].text.startswith("v1 = while_loop(a, a, ")
+
+
+def test_what_only_passes_a_value_on_is_no_box() -> None:
+    """The only result of a branch, a number in the type that it has."""
+
+    def g(x):
+        return ad.cond(x > 1.0, lambda v: v * v, lambda v: 2 * v, x)
+
+    picture = ad.draw(g, 3.0, mode="reverse")
+    assert [row[:2] for row in rows(picture)] == [
+        ("x", "input"), ("v1", "1 < x"),
+        ("v2", "int64(v1)"), ("g", "switch(v2, x)"),
+    ]  # fmt: skip
+    assert rows(picture)[-1][3:] == (9.0, None, 1.0) and rows(picture)[0][-1] == 6.0
+    assert picture.diagram.boxes[-1].kind == "output"
+
+    def same(x):
+        return np.asarray(x, float)
+
+    assert rows(ad.draw(same, 3.0, mode="reverse")) == [
+        ("x", "input", "", 3.0, None, 1.0), ("same", "x", "", 3.0, None, 1.0),
+    ]  # fmt: skip
+    single = ad.draw(lambda x: np.asarray(x, np.float32) * 2, 3.0).table()
+    assert single[1].operation == "float32(x)" and single[1].type == "float32"
+
+
+def test_layouts_that_change_nothing_are_no_boxes() -> None:
+    def g(x):
+        return np.reshape(x, (3,))[:] * x[::-1] + np.reshape(x, -1)[0:3:1]
+
+    assert [row.operation for row in ad.draw(g, np.ones(3)).table()] == [
+        "input", "x[2::-1]", "x * v1", "v2 + x",
+    ]  # fmt: skip
+
+
+class Weighted:
+    def __init__(self):
+        self.weights = np.array([1.0, 2.0, 3.0])
+
+    def loss(self, x):
+        return np.sum(self.weights * x)
+
+
+def test_arrays_of_an_object_have_its_attribute_s_name() -> None:
+    found = ad.draw(Weighted().loss, np.ones(3), mode="reverse").table()
+    assert [row.name for row in found] == ["x", "self.weights", "v1", "loss"]
+
+
+def test_numbers_of_every_kind() -> None:
+    """No elements, no numbers, single precision, axes without elements."""
+    found = ad.draw(lambda x: np.sum(x), np.zeros((0, 3)), mode="reverse")
+    assert found.table()[0].adjoint.shape == (0, 3) and "value no elements" in found.mermaid
+    infinite = ad.draw(lambda x: np.exp(x) * np.log(x), np.inf, mode="reverse")
+    assert [number_text(row.value) for row in infinite.table()] == ["inf"] * 4
+    single = ad.draw(lambda x: np.sum(x**2), np.ones(3, np.float32), mode="reverse").table()
+    assert single[0].adjoint.dtype == np.float32 and single[-1].type == "float32"
+    pushed = ad.draw(lambda z: z * z, 1 + 2j, mode="forward").table()[-1]
+    assert pushed.value == -3 + 4j and pushed.tangent == 2 + 4j
+    constant = ad.draw(lambda x: 3.0, 2.0, mode="reverse").table()
+    assert [(row.name, row.value, row.adjoint) for row in constant] == [
+        ("x", 2.0, 0.0), ("f", 3.0, None),
+    ]  # fmt: skip
+
+
+def test_operations_read_as_the_user_wrote_them() -> None:
+    @ad.custom_derivative
+    def softplus(x):
+        return np.logaddexp(0.0, x)
+
+    softplus.jvp(lambda p, t: (np.logaddexp(0.0, p[0]), t[0] / (1 + np.exp(-p[0]))))
+    assert [row[:2] for row in rows(ad.draw(lambda x: softplus(3 * x), 0.5, mode="reverse"))] == [
+        ("x", "input"), ("v1", "3 * x"), ("f", "softplus(v1)"),
+    ]  # fmt: skip
+
+    def g(a):
+        return a.T @ np.max(a, axis=1) + np.sum(np.stack([a, a]), axis=(0, 2))[0]
+
+    found = {row.operation for row in ad.draw(g, np.ones((2, 3))).table()}
+    assert {"a.T", "max(a, axis=1)"} <= found
+    assert any(re.fullmatch(r"sum\(v\d, axis=\(0, 2\)\)", x) for x in found)
+    assert rows(ad.draw(lambda z: z * (1 + 2j), 1j))[-1][1] == "z * (1+2j)"
+
+
+def test_arguments_by_keyword() -> None:
+    """They are inputs like others, under their names, in whatever order they come."""
+
+    def g(x, *, b, a, n=2, **more):
+        return a**2 * b * x**n * more["c"]
+
+    given = {"b": 2.0, "n": 3, "c": np.float64(1.0), "a": np.array(5.0)}
+    found = {row.name: row for row in ad.draw(g, 3.0, kwargs=given, mode="reverse").table()}
+    assert found["g"].value == 25 * 2 * 27
+    exact = ad.grad(g, argnums=(0, "a", "b", "c"))(3.0, **given)
+    assert tuple(found[name].adjoint for name in ("x", "a", "b", "c")) == exact
+    pushed = ad.draw(g, 3.0, kwargs=given, mode="forward", tangents=(2.0,)).table()[-1].tangent
+    assert pushed == 2.0 * exact[0]
+    pictures = ad.draw.steps(g, 3.0, kwargs=given)
+    assert pictures[-1].mermaid == ad.draw(g, 3.0, kwargs=given, mode="reverse").mermaid
+    renamed = ad.draw(g, 3.0, kwargs=given, names=["w", "p", "q", "r"]).table()
+    assert [row.name for row in renamed[:4]] == ["w", "p", "q", "r"]
+    x, y = ad.symbols("x y")
+    assert error_of(TypeError, lambda: ad.draw(x * y, kwargs={"x": 1.0})) == (
+        "ad.draw got kwargs for expression, which is no Python function.\n"
+        "  expected: values for its inputs one after the other\n"
+        "  at LINE  (in draw)\n"
+        "  write instead: `ad.draw(e, 3.0, 4.0, mode='reverse')`"
+    )
+    with pytest.raises(TypeError, match="got 2 example arguments for g"):
+        ad.draw(g, 3.0, kwargs={"b": 2.0})
+
+
+def test_results_have_the_names_of_their_parts() -> None:
+    def g(p, x):
+        return {"a": p["u"] * x, "b": (x, p["v"][0] + x), "text": "no number"}
+
+    names = [row.name for row in ad.draw(g, {"u": 1.0, "v": [2.0, 3.0]}, 4.0).table()]
+    assert names[-3:] == ["g['a']", "g['b'][1]", "g['b'][0]"]
+    slope = ad.draw(ad.grad(lambda p: p["u"] ** 2 * p["v"]), {"u": 1.0, "v": 2.0}).table()
+    assert {"result['u']", "result['v']"} <= {row.name for row in slope}
+
+
+def test_whole_numbers_for_an_expression_with_tangents() -> None:
+    x, y = ad.symbols("x y")
+    found = ad.draw(x * y, 3, 4, mode="forward", tangents=(0, 1)).table()
+    assert found[-1].value == 12.0 and found[-1].tangent == 3.0
 
 
 def test_names_do_not_meet() -> None:
@@ -609,14 +812,14 @@ def error_of(kind, call) -> str:
 def test_wrong_kinds() -> None:
     assert error_of(TypeError, lambda: ad.draw(3.0)) == (
         "ad.draw got a float.\n"
-        "  expected: a function with example arguments, a closed graph, an expression, or what "
-        "`ad.explain` or `ad.jit(f).lower(x)` gave\n"
+        "  expected: a function with example arguments, a closed graph, an expression, a recorded "
+        "value, or what `ad.explain` or `ad.jit(f).lower(x)` gave\n"
         "  at LINE  (in draw)\n"
         "  write instead: `ad.draw(f, 3.0, 4.0)`: the function itself, then its arguments"
     )
     assert error_of(TypeError, lambda: ad.draw(f, 3.0)) == (
         "ad.draw got 1 example arguments for f(x, y): missing a required argument: 'y'.\n"
-        "  expected: one for each parameter\n"
+        "  expected: one for each parameter; `kwargs={'name': value}` for those by keyword\n"
         "  at LINE  (in draw)\n"
         "  write instead: `ad.draw(f, 3.0, 4.0)`"
     )
@@ -626,6 +829,19 @@ def test_wrong_kinds() -> None:
         "  expected: floats or arrays\n"
         "  at LINE  (in draw)\n"
         "  write instead: `ad.draw(f, 3.0)` instead of 3"
+    )
+
+
+@pytest.mark.parametrize("result", [None, "text"])
+def test_a_function_that_returns_no_number(result) -> None:
+    def g(x):
+        return result
+
+    assert error_of(TypeError, lambda: ad.draw(g, 3.0)) == (
+        "ad.draw: g returned nothing that is a number.\n"
+        "  expected: numbers, arrays, or containers of them\n"
+        "  at LINE  (in draw)\n"
+        "  write instead: `return` the value to draw"
     )
 
 

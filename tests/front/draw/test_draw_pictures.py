@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import itertools
 import math
 import re
+import shutil
+import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
@@ -16,6 +19,8 @@ import pytest
 import adjoint as ad
 from adjoint.base.dtypes import Type
 from adjoint.front.draw.arrange import curve
+from adjoint.front.draw.boxes import shortened
+from adjoint.front.draw.graphs import LONGEST
 from adjoint.graph import op
 from adjoint.graph.function import build_function
 
@@ -275,6 +280,111 @@ def test_without_pillow(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "`pip install 'adjoint[draw]'`" in str(caught.value)
     with pytest.raises(ImportError, match="drawing pixels needs Pillow"):
         ad.draw.steps(f, 3.0, 4.0).gif()
+
+
+def test_the_pictures_of_the_page_are_what_is_made() -> None:
+    """Not the places, which a new version of the layout library may move."""
+    images = pytest.importorskip("PIL.Image")
+    folder = Path(__file__).parents[3] / "docs" / "images"
+    page = (folder.parent / "drawings.md").read_text(encoding="utf-8")
+    place = importlib.util.spec_from_file_location("pictures_of_the_page", folder / "make.py")
+    make = importlib.util.module_from_spec(place)
+    place.loader.exec_module(make)
+    found = make.pictures()
+    assert set(re.findall(r"\(images/(.*?)\)", page)) == set(found)
+    for name, picture in found.items():
+        if name.endswith(".gif"):
+            layout = picture.last.layout
+            with images.open(folder / name) as opened:
+                assert opened.n_frames == len(picture)
+                np.testing.assert_allclose(opened.size, (layout.width, layout.height), rtol=0.1)
+            continue
+        kept, made = (
+            ElementTree.fromstring(text)
+            for text in ((folder / name).read_text(encoding="utf-8"), picture.svg)
+        )
+        assert [one.tag for one in kept.iter()] == [one.tag for one in made.iter()]
+        assert [one.text for one in kept.iter()] == [one.text for one in made.iter()]
+        assert [one.get("class") for one in kept.iter()] == [
+            one.get("class") for one in made.iter()
+        ]
+
+
+HTML = (
+    "Names of <b>things</b>: 'a' & \"b\" \\\\ %d {x} |y| `z` $t$ ]]> <!-- c --> &amp; \u2028 \x07"
+)
+
+
+def test_hostile_names_in_every_format() -> None:
+    picture = ad.draw(f, 3.0, 4.0, names=[HTML, "日本 größe α₂ ½ 𝑥 🙂"], mode="reverse")
+    root, boxes = drawn(picture)
+    assert boxes[0][1][0][-1] == shortened(HTML, LONGEST)
+    assert boxes[1][1][0][-1] == "日本 größe α₂ ½ 𝑥 🙂"
+    assert (
+        "<b>" not in picture.mermaid + picture.svg and "<!--" not in picture.mermaid + picture.svg
+    )
+    for text in (picture.mermaid, picture.dot, picture.svg):
+        assert "\x07" not in text and "\u2028" not in text
+    assert all(line.count('"') % 2 == 0 for line in picture.mermaid.splitlines())
+    assert picture.png()[:8] == b"\x89PNG\r\n\x1a\n"
+
+
+# Of SVG 1.1: what each element that we write may hold, its attributes, which of them it must have.
+ELEMENTS = {
+    "svg": ("title style polyline polygon g",
+            "class width height viewBox role text-anchor font-family",
+            "viewBox"),
+    "title": ("", "", ""),
+    "style": ("", "", ""),
+    "g": ("rect text", "class", ""),
+    "rect": ("animate", "class x y width height rx fill style stroke-width opacity",
+             "x y width height"),
+    "text": ("animate", "class x y font-size", "x y"),
+    "polyline": ("", "class fill stroke-width points", "points"),
+    "polygon": ("", "class points", "points"),
+    "animate": ("", "attributeName calcMode dur repeatCount keyTimes values",
+                "attributeName dur keyTimes values"),
+}  # fmt: skip
+MARKS = re.compile(r"(-?\d+(\.\d+)?,-?\d+(\.\d+)?( |$))+")
+
+
+def test_svg_has_the_elements_and_attributes_of_the_standard() -> None:
+    for text in (
+        CASES["unicode"]().svg,
+        CASES["folded"]().svg,
+        CASES["identity"]().svg,
+        ad.draw.steps(f, 3.0, 4.0).svg,
+        ad.draw.steps(f, 3.0, 4.0)[4].svg,
+    ):
+        root = ElementTree.fromstring(text)
+        for one in root.iter():
+            name = one.tag.removeprefix(NAME)
+            children, attributes, needed = (x.split() for x in ELEMENTS[name])
+            assert {x.tag.removeprefix(NAME) for x in one} <= set(children)
+            assert set(one.attrib) <= set(attributes) and set(needed) <= set(one.attrib)
+            for key in ("x", "y", "width", "height", "rx", "font-size", "stroke-width"):
+                assert math.isfinite(float(one.get(key, "0")))
+            if "points" in one.attrib:
+                assert MARKS.fullmatch(one.get("points"))
+        style = root.find(f"{NAME}style").text
+        assert style.count("{") == style.count("}")
+
+
+def test_graphviz_reads_what_is_written() -> None:
+    program = shutil.which("dot")
+    if program is None:
+        pytest.skip("Graphviz is not installed")
+    pictures = [CASES[name]() for name in ("unicode", "folded", "several", "identity")]
+    pictures.append(ad.draw(f, 3.0, 4.0, names=[HTML, "end; a -> b"], mode="reverse"))
+    whole = "".join(picture.dot for picture in pictures)
+    done = subprocess.run([program, "-Tplain"], input=whole.encode(), capture_output=True)
+    assert (done.returncode, done.stderr) == (0, b"")
+    lines = done.stdout.decode().splitlines()
+    for word, count in (
+        ("node", sum(len(picture.diagram.boxes) for picture in pictures)),
+        ("edge", sum(len(picture.diagram.edges) for picture in pictures)),
+    ):
+        assert sum(line.startswith(f"{word} ") for line in lines) == count
 
 
 @pytest.mark.slow

@@ -28,10 +28,12 @@ from ..arguments import name_of
 from ..compiled import Compiled, Jitted
 from ..explain import Explanation, input_names
 from ..program import Program
+from ..trace import RecordingTensor, settled
 from .fold import LIMIT, folded
 from .graphs import Facts, diagram, kind_text
 from .kernels import kernel_diagram, program_kernels
 from .picture import Picture, Steps
+from .recorded import UNKNOWN, recorded_graph
 from .values import adjoints_of, evaluated, fitted, tangents_of
 
 MODES = (None, "forward", "reverse")
@@ -48,17 +50,19 @@ class Source:
     results: list[str]
     inputs: list[Any] | None = None
     arguments: int = 0  # so many of the inputs are the user's; captured arrays follow
-    args: tuple = field(default=())
+    parts: list[int] = field(default_factory=list)  # inputs of each argument by position
+    ways: list[str] = field(default_factory=list)  # to each result in what the function returns
 
 
 class Draw:
     """Draw a graph.
 
-    Called as `ad.draw(what, *args, mode=None, tangents=None, names=None, fold=None)`.
+    Called as `ad.draw(what, *args, mode=None, tangents=None, names=None, fold=None, kwargs=None)`.
 
     Args:
-        what: a function, with example arguments behind it; a closed graph; an expression; what
-            `ad.explain` gave, or a program (`ad.jit(f).lower(x)`): the kernels then.
+        what: a function, with example arguments behind it; a closed graph; an expression; a value
+            that a transform records, inside a function: what was done up to it; what `ad.explain`
+            gave, or a program (`ad.jit(f).lower(x)`): the kernels then.
         args: floats and arrays, at which the function is recorded; values for the inputs of a
             closed graph, or for the symbols of an expression in their order (with a mode only).
         mode: None for the operations alone; "forward" for the value and the tangent of each node,
@@ -69,6 +73,7 @@ class Draw:
         names: what the inputs are to be called; by default the parameters' names.
         fold: whether operations of one source line are one box; None: where there are more than
             60 operations.
+        kwargs: further arguments of the function, by keyword; their tangents are zero.
 
     Returns: a `Picture`: `.mermaid`, `.dot`, `.svg`, `.png(scale=2)`, `.save("x.svg")`, `.table()`;
         `print` gives the table, a notebook shows the drawing.  SVG, PNG and GIF need
@@ -104,6 +109,7 @@ class Draw:
         tangents: Sequence[Any] | None = None,
         names: Sequence[str] | None = None,
         fold: bool | None = None,
+        kwargs: dict[str, Any] | None = None,
     ) -> Picture:
         if mode not in MODES:
             raise ValueError(
@@ -122,8 +128,8 @@ class Draw:
                 )
             )
         if isinstance(what, (Explanation, Program)):
-            return kernel_picture(what, args, mode)
-        source = sourced(what, args, mode)
+            return kernel_picture(what, (*args, *(kwargs or ())), mode)
+        source = sourced(what, args, kwargs or {}, mode)
         if names is not None:
             rename(source, names)
         facts = known_facts(source, mode, tangents)
@@ -141,6 +147,7 @@ class Draw:
         tangents: Sequence[Any] | None = None,
         names: Sequence[str] | None = None,
         fold: bool | None = None,
+        kwargs: dict[str, Any] | None = None,
     ) -> Steps:
         """The evaluation as a sequence of pictures: the values one after the other, then the
         adjoints back from the result; with mode="forward" each value with its tangent.
@@ -164,7 +171,9 @@ class Draw:
                     operation="draw",
                 )
             )  # fmt: skip
-        return Steps(self(what, *args, mode=mode, tangents=tangents, names=names, fold=fold))
+        return Steps(
+            self(what, *args, mode=mode, tangents=tangents, names=names, fold=fold, kwargs=kwargs)
+        )
 
     def __repr__(self) -> str:
         return "<function draw>"
@@ -173,26 +182,37 @@ class Draw:
 draw = Draw()
 
 
-def sourced(what: Any, args: tuple, mode: str | None) -> Source:
+def sourced(what: Any, args: tuple, kwargs: dict[str, Any], mode: str | None) -> Source:
     """The graph of anything that has one."""
+    graph = what if isinstance(what, Function) else getattr(what, "function", None)
+    if kwargs and isinstance(graph, Function):
+        raise TypeError(
+            message(
+                f"ad.draw got kwargs for {graph.name}, which is no Python function",
+                expected="values for its inputs one after the other",
+                instead="`ad.draw(e, 3.0, 4.0, mode='reverse')`",
+                operation="draw",
+            )
+        )
     if isinstance(what, Function):
         names = [f"x{k}" for k in range(len(what.inputs))] if len(what.inputs) > 1 else ["x"]
         return closed_source(what, names, args, mode)
-    graph = getattr(what, "function", None)
     if isinstance(graph, Function):  # an expression
         known = getattr(what, "names", None) or getattr(what, "free", None) or what.symbols
         return closed_source(graph, [str(x) for x in known], args, mode)
+    if isinstance(what, RecordingTensor) and not args and not kwargs:
+        return traced_source(settled(what), mode)
     if not callable(what) or isinstance(what, Traced):
         raise TypeError(
             message(
                 f"ad.draw got a {type(what).__name__}",
-                expected="a function with example arguments, a closed graph, an expression, or "
-                "what `ad.explain` or `ad.jit(f).lower(x)` gave",
+                expected="a function with example arguments, a closed graph, an expression, a "
+                "recorded value, or what `ad.explain` or `ad.jit(f).lower(x)` gave",
                 instead="`ad.draw(f, 3.0, 4.0)`: the function itself, then its arguments",
                 operation="draw",
             )
         )
-    return recorded_source(what, args)
+    return recorded_source(what, args, kwargs)
 
 
 def closed_source(
@@ -211,14 +231,36 @@ def closed_source(
     graph = inline_calls(function)
     shown = function.name if function.name not in ("expression", "<lambda>") else "f"
     given = fitted(function, args, names) if args or mode is not None else None
-    return Source(graph, list(names), result_names(graph, shown, names), given, len(names), args)
+    ways = numbered(len(graph.outputs))
+    results = result_names(ways, shown, names)
+    return Source(graph, list(names), results, given, len(names), [1] * len(args), ways)
 
 
-def recorded_source(function: Callable, args: tuple) -> Source:
+def traced_source(what: RecordingTensor, mode: str | None) -> Source:
+    """What was done so far, up to a value that a transform records."""
+    found = recorded_graph(what.node)
+    names = ["x"] if len(found.names) == 1 else found.names
+    unknown = [n for n, value in zip(names, found.values, strict=True) if value is UNKNOWN]
+    if mode is not None and unknown:
+        raise TypeError(
+            message(
+                f"ad.draw got mode={mode!r} and a recorded value whose {', '.join(unknown)} was "
+                "not kept",
+                expected="mode=None",
+                instead="`ad.draw(f, 3.0, 4.0, mode='reverse')` for all values",
+                operation="draw",
+            )
+        )
+    graph, ways = inline_calls(found.function), numbered(1)
+    results = result_names(ways, "result", names)
+    return Source(graph, names, results, found.values, len(names), [], ways)
+
+
+def recorded_source(function: Callable, args: tuple, kwargs: dict[str, Any]) -> Source:
     """The graph of a function's call, recorded as under `jit`, and its arguments."""
     compiled = function.fallback.__self__ if isinstance(function, Jitted) else None
     plain = compiled.function if compiled is not None else function
-    if any(isinstance(x, Traced) for x in tree.flatten(args)[0]):
+    if any(isinstance(x, Traced) for x in tree.flatten((args, kwargs))[0]):
         raise TracingError(
             message(
                 "ad.draw was called on a traced value",
@@ -228,13 +270,13 @@ def recorded_source(function: Callable, args: tuple) -> Source:
             )
         )
     try:
-        inspect.signature(plain).bind(*args)
+        inspect.signature(plain).bind(*args, **kwargs)
     except TypeError as error:
         raise TypeError(
             message(
-                f"ad.draw got {len(args)} example arguments for {name_of(plain)}"
+                f"ad.draw got {len(args) + len(kwargs)} example arguments for {name_of(plain)}"
                 f"{inspect.signature(plain)}: {error}",
-                expected="one for each parameter",
+                expected="one for each parameter; `kwargs={'name': value}` for those by keyword",
                 instead=f"`ad.draw({name_of(plain).strip('<>')}, 3.0, 4.0)`",
                 operation="draw",
             )
@@ -242,7 +284,7 @@ def recorded_source(function: Callable, args: tuple) -> Source:
     except ValueError:
         pass  # a function without a signature
     found: Compiled = compiled if compiled is not None else Compiled(function, (), ())
-    leaves, _, rebuild = found.signature(args, {})
+    leaves, _, rebuild = found.signature(args, kwargs)
     program = found.recorded(leaves, rebuild, inline_calls)
     graph = program.function
     present = {node.primitive.name for node in graph.order}
@@ -253,8 +295,9 @@ def recorded_source(function: Callable, args: tuple) -> Source:
         graph = optimize(graph)
     if program.guards:  # whether they hold is no result
         graph, _ = close(graph.inputs, program.results_of(graph), graph.name)
-    names = own_names(plain, args, input_names(plain, args, {}, program, leaves), program, leaves)
-    if not graph.inputs and args:
+    names = input_names(plain, args, kwargs, program, leaves)
+    names = own_names(plain, args, kwargs, names, program, len(leaves))
+    if not graph.inputs and (args or kwargs):
         raise TypeError(
             message(
                 f"ad.draw got no float and no array for {name_of(plain)}: whole numbers, strings "
@@ -264,22 +307,27 @@ def recorded_source(function: Callable, args: tuple) -> Source:
                 operation="draw",
             )
         )
+    if not graph.outputs:
+        raise TypeError(
+            message(
+                f"ad.draw: {name_of(plain)} returned nothing that is a number",
+                expected="numbers, arrays, or containers of them",
+                instead="`return` the value to draw",
+                operation="draw",
+            )
+        )
     inner = plain
     while isinstance(inner, partial):
         inner = inner.func
     shown = name_of(inner)
-    if not shown.isidentifier():
-        shown = "f"
-    elif nested and hasattr(plain, "__wrapped__"):  # `ad.grad(f)` has the name of f
+    if nested and hasattr(plain, "__wrapped__"):  # `ad.grad(f)` has the name of f
         shown = "result"
-    return Source(
-        graph,
-        names,
-        result_names(graph, shown, names),
-        program.inputs(leaves),
-        len(leaves),
-        args,
-    )
+    elif not shown.isidentifier():
+        shown = "f"
+    ways = result_ways(program, len(graph.outputs))
+    results = result_names(ways, shown, names)
+    parts = [sum(map(is_varying, tree.flatten(x)[0])) for x in args]
+    return Source(graph, names, results, program.inputs(leaves), len(leaves), parts, ways)
 
 
 @WRITTEN.rule("variable")
@@ -289,19 +337,26 @@ def drop_variable(node: Node, inputs: tuple) -> Any:
 
 
 def own_names(
-    function: Callable, args: tuple, names: Sequence[str], program: Program, leaves: Sequence[Any]
+    function: Callable,
+    args: tuple,
+    kwargs: dict[str, Any],
+    names: Sequence[str],
+    program: Program,
+    count: int,
 ) -> list[str]:
     """The inputs' names, all different: the way to it for a part of a container (`p['a'][0]`), the
     variable's for an array from the function's closure."""
-    names, count = list(names), len(leaves)
+    names = list(names)
     try:
-        bound = inspect.signature(function).bind(*args).arguments
-        cells = inspect.getclosurevars(inspect.unwrap(function)).nonlocals
+        bound = inspect.signature(function).bind_partial(*args).arguments
+        cells = dict(inspect.getclosurevars(inspect.unwrap(function)).nonlocals)
+        owner = getattr(function, "__self__", None)  # of a method
+        cells |= {f"self.{n}": x for n, x in getattr(owner, "__dict__", {}).items()}
     except (TypeError, ValueError):  # no function of Python's own
         bound, cells = {}, {}
     ways = [
         name + way
-        for name, value in bound.items()
+        for name, value in (*bound.items(), *sorted(kwargs.items()))
         for way, x in zip(tree.paths(value), tree.flatten(value)[0], strict=True)
         if is_varying(x)
     ]
@@ -320,12 +375,23 @@ def own_names(
     return found
 
 
-def result_names(function: Function, name: str, taken: Sequence[str]) -> list[str]:
-    """What the results are called: the function's name, with a number where there are several."""
+def numbered(count: int) -> list[str]:
+    """The ways to the results of a graph: their numbers, where there are several."""
+    return [""] if count == 1 else [f"[{k}]" for k in range(count)]
+
+
+def result_ways(program: Program, count: int) -> list[str]:
+    """The ways to the results of a function, in the container that it returns."""
+    whole = tree.unflatten(program.structure, range(program.structure.num_leaves))
+    ways = [w for k, w in enumerate(tree.paths(whole)) if k not in program.fixed]
+    return ways if len(ways) == count else numbered(count)
+
+
+def result_names(ways: Sequence[str], name: str, taken: Sequence[str]) -> list[str]:
+    """What the results are called: the function's name, with the way to each of several."""
     while name in taken:
         name += "_"
-    count = len(function.outputs)
-    return [name] if count == 1 else [f"{name}[{k}]" for k in range(count)]
+    return [name + way for way in ways]
 
 
 def rename(source: Source, names: Sequence[str]) -> None:
@@ -348,7 +414,7 @@ def rename(source: Source, names: Sequence[str]) -> None:
     source.names[:count] = wanted
     (first, *_) = source.results or [""]
     plain = first.split("[")[0]
-    source.results = result_names(source.function, plain, source.names)
+    source.results = result_names(source.ways, plain, source.names)
 
 
 def known_facts(source: Source, mode: str | None, tangents: Sequence[Any] | None) -> Facts:
@@ -373,15 +439,15 @@ def seeds(source: Source, tangents: Sequence[Any] | None) -> list[Any]:
         given = [1.0 if k == first else None for k in range(count)]
     else:
         given = []
-        for tangent, argument in zip(tangents, source.args, strict=False):
-            parts = len([x for x in tree.flatten(argument)[0] if is_varying(x)])
+        for tangent, parts in zip(tangents, source.parts, strict=False):
             found: list[Any] = [None] * parts if tangent is None else tree.flatten(tangent)[0]
             given += found * parts if len(found) == 1 and np.ndim(found[0]) == 0 else found
-        if len(tangents) != len(source.args) or len(given) != count:
+        given += [None] * (count - sum(source.parts))
+        if len(tangents) != len(source.parts) or len(given) != count:
             raise ValueError(
                 message(
-                    f"ad.draw got {len(tangents)} tangents for {len(source.args)} arguments"
-                    if len(tangents) != len(source.args)
+                    f"ad.draw got {len(tangents)} tangents for {len(source.parts)} arguments"
+                    if len(tangents) != len(source.parts)
                     else "ad.draw got tangents that do not fit the arguments",
                     expected="one for each argument, of its structure; a number, or None for zero",
                     operation="draw",

@@ -16,7 +16,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from ...base.errors import line_of
 from ...graph.node import Node
 from .boxes import Box, Diagram, Line, shortened
-from .graphs import LONGEST, Facts, noted, outer_boxes
+from .graphs import LEAVES, LONGEST, Facts, noted, outer_boxes
 
 LIMIT = 60  # boxes from which a graph is folded
 LINE = 60  # characters of a source line
@@ -36,7 +36,7 @@ def key_of(node: Node) -> Key | None:
     )
 
 
-def keys(nodes: Sequence[Node]) -> dict[Node, Key]:
+def keys(facts: Facts, nodes: Sequence[Node]) -> dict[Node, Key]:
     """The line of each node; where none is known, that of what reads it, or of what it reads."""
     found: dict[Node, Key] = {}
     for node in nodes:
@@ -45,23 +45,25 @@ def keys(nodes: Sequence[Node]) -> dict[Node, Key]:
             found[node] = key
     for node in reversed(nodes):
         if node in found:
-            for x in node.inputs:
-                if x.primitive.name not in ("input", "constant"):
+            for x in facts.read(node):
+                if x.primitive.name not in LEAVES:
                     found.setdefault(x, found[node])
     for node in nodes:
         if node not in found:
-            found[node] = next((found[x] for x in node.inputs if x in found), ("", "", 0))
+            found[node] = next((found[x] for x in facts.read(node) if x in found), ("", "", 0))
     return found
 
 
-def staged(nodes: Sequence[Node], lines: Mapping[Node, Key]) -> dict[Node, int] | None:
+def staged(
+    facts: Facts, nodes: Sequence[Node], lines: Mapping[Node, Key]
+) -> dict[Node, int] | None:
     """A number for each node: those of a line together, as long as no arrows go round; None where
     there would be too many."""
     groups: dict[Node, int] = {}
     above: list[int] = []  # for each group those it depends on, as bits
     of_line: dict[Key, list[int]] = {}
     for node in nodes:
-        given = {groups[x] for x in node.inputs if x in groups}
+        given = {groups[x] for x in facts.read(node) if x in groups}
         made = of_line.setdefault(lines[node], [])
         for candidate in reversed(made[-TRIED:]):
             if not any(above[g] >> candidate & 1 for g in given if g != candidate):
@@ -90,10 +92,11 @@ def numbered(nodes: Sequence[Node], kind: Callable[[Node], Hashable]) -> dict[No
     return {node: known.setdefault(kind(node), len(known)) for node in nodes}
 
 
-def grouped(nodes: Sequence[Node]) -> tuple[dict[Node, int], bool]:
+def grouped(
+    facts: Facts, nodes: Sequence[Node], lines: Mapping[Node, Key]
+) -> tuple[dict[Node, int], bool]:
     """Which nodes share a box, and whether a box is a function's (not a line's)."""
-    lines = keys(nodes)
-    groups = staged(nodes, lines)
+    groups = staged(facts, nodes, lines)
     if groups is None:
         groups = numbered(nodes, lambda node: lines[node])
         if len(set(groups.values())) > LIMIT:
@@ -105,8 +108,8 @@ def folded(facts: Facts) -> Diagram:
     """The graph with a box for each source line, or function where those are too many."""
     function = facts.function
     nodes = facts.operations()
-    groups, is_by_function = grouped(nodes)
-    lines = keys(nodes)
+    lines = keys(facts, nodes)
+    groups, is_by_function = grouped(facts, nodes, lines)
     boxes: list[Box] = []
     places: dict[Node, int] = {}
     for name, node in zip(facts.inputs, function.inputs, strict=True):
@@ -119,10 +122,10 @@ def folded(facts: Facts) -> Diagram:
         places[node] = start + groups[node]
         members.setdefault(groups[node], []).append(node)
     edges: dict[tuple[int, int], None] = {}
-    results = set(function.outputs)
+    results = set(facts.outputs)
     read = set(results)
     for node in nodes:
-        for x in node.inputs:
+        for x in facts.read(node):
             if x in places and places[x] != places[node]:
                 edges[places[x], places[node]] = None
                 read.add(x)
@@ -136,7 +139,7 @@ def folded(facts: Facts) -> Diagram:
         alone = len(seen) == 1 and seen[0] not in results  # a result has a box of its own
         known = [*noted(seen[0]), *facts.lines(seen[0])] if alone else []
         boxes.append(Box("fold", (*text, *known)))
-    for name, node in zip(facts.results, function.outputs, strict=True):
+    for name, node in zip(facts.results, facts.outputs, strict=True):
         if facts.names.get(node) == name and node in groups:
             k = len(boxes)
             boxes.append(Box("output", (Line(shortened(name, LONGEST)), *facts.lines(node))))

@@ -29,6 +29,8 @@ INFIX = {
     "greater_equal": ">=", "equal": "==", "not_equal": "!=",
 }  # fmt: skip
 NAMED = {"select": "where"}  # what the user calls a primitive
+KINDS = {"f": "float", "c": "complex", "i": "int", "b": "bool"}  # Python's numbers, by dtype.kind
+REDUCED = ("sum", "prod", "max", "min")  # over axes, all of them or some
 LEAVES = ("input", "constant")  # nodes that are no operations
 FEW = 4  # elements of a constant that are written out
 
@@ -47,23 +49,42 @@ class Facts:
 
     def __post_init__(self) -> None:
         self.place = {node: k for k, node in enumerate(self.function.order)}
-        self.names = names_of(self.function, self.inputs, self.results)
+        self.origins: dict[Node, Node] = {}
+        for node in self.function.order:
+            self.origins[node] = self.origins.get(passed_on(node), node)
+        self.outputs = [self.origins[node] for node in self.function.outputs]
+        self.names = names_of(self)
 
     def operations(self) -> list[Node]:
-        """The nodes that are operations, in order."""
-        return [n for n in self.function.order if n.primitive.name not in LEAVES]
+        """The nodes that are operations, in order; those that only pass a value on are left out."""
+        return [
+            n for n in self.function.order
+            if n.primitive.name not in LEAVES and self.origins[n] is n
+        ]  # fmt: skip
+
+    def read(self, node: Node) -> list[Node]:
+        """What an operation reads, as those nodes that make it."""
+        return [self.origins[x] for x in node.inputs]
+
+    def value(self, node: Node) -> Any:
+        """A node's value, None where it is not known."""
+        return alone(self.values.get(node))
+
+    def derivative(self, node: Node) -> Any:
+        """A node's tangent or adjoint, None where it is not known."""
+        return alone(self.derivatives.get(node))
 
     def lines(self, node: Node) -> list[Line]:
         """What is known of a node's value, as lines of its box."""
         found = []
         k = self.place[node]
         if node in self.values:
-            found.append(Line(f"value {self.text(self.values[node])}", "value", (0, k, 0)))
+            found.append(Line(f"value {self.text(self.value(node))}", "value", (0, k, 0)))
         if self.mode == "forward" and node in self.derivatives:
-            text = f"tangent {self.text(self.derivatives[node])}"
+            text = f"tangent {self.text(self.derivative(node))}"
             found.append(Line(text, "tangent", (0, k, 1)))
         if self.mode == "reverse" and node in self.derivatives:
-            text = f"adjoint {self.text(self.derivatives[node])}"
+            text = f"adjoint {self.text(self.derivative(node))}"
             found.append(Line(text, "adjoint", (1, len(self.place) - k)))
         return found
 
@@ -73,12 +94,12 @@ class Facts:
 
     def row(self, name: str, operation: str, node: Node) -> Row:
         """A row of the table."""
-        derivative = own(self.derivatives.get(node))
+        derivative = own(self.derivative(node))
         return Row(
             name,
             operation,
             kind_text(node),
-            own(self.values.get(node)),
+            own(self.value(node)),
             derivative if self.mode == "forward" else None,
             derivative if self.mode == "reverse" else None,
         )
@@ -91,16 +112,35 @@ class Facts:
         ]
         found += [self.row(self.names[n], formula(n, self.names), n) for n in self.operations()]
         for name, node in self.separate():
-            found.append(self.row(name, reference(node, self.names), node))
+            found.append(self.row(name, self.names[node], node))
         return found
 
     def separate(self) -> list[tuple[str, Node]]:
         """The results that are no operation of that name: an input, a constant, one given twice."""
         return [
             (name, node)
-            for name, node in zip(self.results, self.function.outputs, strict=True)
+            for name, node in zip(self.results, self.outputs, strict=True)
             if self.names.get(node) != name or node.primitive.name in LEAVES
         ]
+
+
+def passed_on(node: Node) -> Node:
+    """What a node only passes on: a number in the type that it has, an array in its shape, the only
+    result of a loop or a branch; else the node itself."""
+    name = node.primitive.name
+    if name not in ("convert", "python_scalar", "reshape", "slice", "item"):
+        return node
+    (x,) = node.inputs
+    if name == "item":
+        return x if len(x.dtype) == 1 else node
+    if name == "slice" and any(step != 1 for step in node.parameters["steps"]):
+        return node  # turned round
+    return x if (x.dtype, x.shape) == (node.dtype, node.shape) else node
+
+
+def alone(value: Any) -> Any:
+    """The only one of several values."""
+    return value[0] if isinstance(value, tuple) and len(value) == 1 else value
 
 
 def own(value: Any) -> Any:
@@ -110,36 +150,36 @@ def own(value: Any) -> Any:
     return value.copy() if isinstance(value, np.ndarray) else value
 
 
-def names_of(function: Function, inputs: Sequence[str], results: Sequence[str]) -> dict[Node, str]:
-    """A name for each node but constants: the user's for inputs and results, `v1`, `v2`, ... for
-    all others."""
-    names = dict(zip(function.inputs, inputs, strict=True))
-    for name, node in zip(results, function.outputs, strict=True):
+def names_of(facts: Facts) -> dict[Node, str]:
+    """What each node is called: the user's names for inputs and results, `v1`, `v2`, ... for all
+    others; a constant is written out."""
+    names = dict(zip(facts.function.inputs, facts.inputs, strict=True))
+    for name, node in zip(facts.results, facts.outputs, strict=True):
         if node.primitive.name not in LEAVES:
             names.setdefault(node, name)
-    taken, number = {*inputs, *results}, 0
-    for node in function.order:
-        if node.primitive.name == "constant" or node in names:
+    taken, number = {*facts.inputs, *facts.results}, 0
+    for node in facts.function.order:
+        if node in names:
             continue
-        number += 1
-        while f"v{number}" in taken:
+        origin = facts.origins[node]
+        if origin is not node:
+            names[node] = names[origin]
+        elif node.primitive.name == "constant":
+            names[node] = constant_text(node.parameters["value"])
+        else:
             number += 1
-        names[node] = f"v{number}"
+            while f"v{number}" in taken:
+                number += 1
+            names[node] = f"v{number}"
     return names
-
-
-def reference(node: Node, names: Mapping[Node, str]) -> str:
-    """How a node is written where it is read: its name, or a constant itself."""
-    if node.primitive.name == "constant":
-        return constant_text(node.parameters["value"])
-    return names[node]
 
 
 def constant_text(value: Any) -> str:
     """A constant in a formula."""
     t = type_of(value)
     if t.shape == () or (len(t.shape) == 1 and t.size <= FEW):
-        return number_text(value)
+        text = number_text(value)
+        return f"({text})" if t.shape == () and t.dtype.kind == "c" else text
     array = np.asarray(value)
     if array.size and (array == array.flat[0]).all():
         return f"{number_text(array.flat[0])}[{','.join(map(str, t.shape))}]"
@@ -149,32 +189,40 @@ def constant_text(value: Any) -> str:
 def formula(node: Node, names: Mapping[Node, str]) -> str:
     """An operation as Python writes it, in the names of its inputs."""
     name = node.primitive.name
-    given = [reference(x, names) for x in node.inputs]
+    given = [names[x] for x in node.inputs]
     if name == "neg" and len(given) == 1:
         return f"-{given[0]}"
     if name == "item":
         return f"{given[0]}[{node.parameters['index']}]"
+    if name == "python_scalar":
+        return f"{KINDS[node.dtype.kind]}({given[0]})"
+    if name == "convert":
+        return f"{node.parameters['dtype'].name}({given[0]})"
+    if name == "transpose" and node.parameters["axes"] == tuple(range(len(node.shape)))[::-1]:
+        return f"{given[0]}.T"
+    if name == "custom":
+        return f"{node.parameters['rule'].name}({', '.join(given)})"
     if name in INFIX and len(given) == 2:
         return f"{given[0]} {INFIX[name]} {given[1]}"
     if name in ("at", "slice"):
         return f"{given[0]}[{index_text(node)}]"
-    if name in ("sum", "prod", "max", "min") and len(given) == 1:
-        axes = node.parameters.get("axes")
-        if axes == tuple(range(len(node.inputs[0].shape))):
-            return f"{name}({given[0]})"
-    known = node.parameters
+    known = dict(node.parameters)
+    if name in REDUCED and len(given) == 1:
+        axes = known.pop("axes", ())
+        if axes != tuple(range(len(node.inputs[0].shape))):
+            known["axis"] = axes[0] if len(axes) == 1 else axes
     if bodies(node):
         known = {"length": known["length"]} if "length" in known else {}
     given += [f"{key}={parameter_text(v)}" for key, v in known.items() if v is not None]
     return f"{NAMED.get(name, name).rstrip('_')}({', '.join(given)})"
 
 
-def bodies(node: Node) -> list[Function]:
-    """The graphs that a loop or a branch runs."""
-    found: list[Function] = []
-    for value in node.parameters.values():
+def bodies(node: Node) -> list[tuple[str, Function]]:
+    """The graphs that a loop or a branch runs, each with what it is there."""
+    found: list[tuple[str, Function]] = []
+    for key, value in node.parameters.items():
         parts = value if isinstance(value, (tuple, list)) else (value,)
-        found += [x for x in parts if isinstance(x, Function)]
+        found += [(key, x) for x in parts if isinstance(x, Function)]
     return found
 
 
@@ -208,8 +256,11 @@ def parameter_text(value: Any) -> str:
 
 def kind_text(node: Node) -> str:
     """A value's type, nothing for a plain real number."""
-    if type(node.dtype) is not tuple and node.shape == () and node.dtype == float:
+    parts = node.dtype if type(node.dtype) is tuple else (node,)
+    if len(parts) == 1 and parts[0].shape == () and parts[0].dtype == float:
         return ""
+    if len(parts) == 1 and parts[0] is not node:
+        return str(parts[0]).replace("~", "").replace("[]", "")
     return type_text(node).replace("~", "").replace("[]", "")
 
 
@@ -218,9 +269,13 @@ def noted(node: Node) -> list[Line]:
     loop or a branch runs."""
     lines = [kind_text(node)] if kind_text(node) else []
     if inside := bodies(node):
-        counts = [sum(n.primitive.name not in LEAVES for n in f.order) for f in inside]
+        counts = [sum(n.primitive.name not in LEAVES for n in f.order) for _, f in inside]
         plural = "s" * (counts != [1])
-        lines.append(f"runs {' or '.join(map(str, counts))} operation{plural}")
+        if len({key for key, _ in inside}) == 1:  # one of them is run, or the only one
+            text = " or ".join(map(str, counts))
+        else:
+            text = ", ".join([f"{key} {n}" for (key, _), n in zip(inside, counts, strict=True)])
+        lines.append(f"runs {text} operation{plural}")
     return [Line(shortened(text, LONGEST), "note") for text in lines]
 
 
@@ -229,7 +284,7 @@ def outer_boxes(facts: Facts, whole: Mapping[Node, int]) -> tuple[list[Box], lis
     none); `whole` has the boxes that there are."""
     boxes, sources = [], []
     for name, node in facts.separate():
-        title = shortened(f"{name} = {reference(node, facts.names)}", LONGEST)
+        title = shortened(f"{name} = {facts.names[node]}", LONGEST)
         known = [] if node in whole else facts.lines(node)
         boxes.append(Box("output", (Line(title), *known)))
         sources.append(whole.get(node, -1))
@@ -246,13 +301,13 @@ def diagram(facts: Facts) -> Diagram:
         places[node] = len(boxes)
         title = Line(shortened(name, LONGEST))
         boxes.append(Box("input", (title, *noted(node), *facts.lines(node))))
-    results = set(function.outputs)
+    results = set(facts.outputs)
     for node in facts.operations():
         k = places[node] = len(boxes)
         title = Line(shortened(f"{names[node]} = {formula(node, names)}", LONGEST))
         kind = "output" if node in results else "operation"
         boxes.append(Box(kind, (title, *noted(node), *facts.lines(node))))
-        edges.update({(places[x], k): None for x in node.inputs if x in places})
+        edges.update({(places[x], k): None for x in facts.read(node) if x in places})
     extra, sources = outer_boxes(facts, places)
     edges.update({(s, len(boxes) + i): None for i, s in enumerate(sources) if s >= 0})
     return Diagram(function.name, (*boxes, *extra), tuple(edges))

@@ -73,7 +73,8 @@ def number_text(value: Any) -> str:
     if array.shape == ():
         return scalar_text(array[()])
     if array.ndim == 1 and array.size <= 4:
-        return shortened_list([scalar_text(x) for x in array], "[", "]")
+        digits = 6 if array.size < 3 else 4
+        return shortened_list([scalar_text(x, digits) for x in array], "[", "]")
     if not array.size:
         return "no elements"
     if array.dtype.kind == "b":

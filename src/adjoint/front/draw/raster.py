@@ -101,7 +101,8 @@ def printable(text: str, font: Any) -> str:
         if c.isascii() or (bytes(font.getmask(c)), font.getbbox(c)) != absent:
             found.append(c)
             continue
-        plain = unicodedata.normalize("NFKD", c).encode("ascii", "ignore").decode()
+        letters = unicodedata.normalize("NFKD", c), unicodedata.normalize("NFKD", c.casefold())
+        plain = next((x for x in [y.encode("ascii", "ignore").decode() for y in letters] if x), "")
         words = unicodedata.name(c, "").lower().split()
         if plain:
             found.append(plain)

@@ -189,10 +189,10 @@ def input_names(
 
     given: list[tuple[str, Any]] = []
     try:
-        bound = inspect.signature(function).bind(*args, **kwargs).arguments
+        bound = inspect.signature(function).bind_partial(*args).arguments
     except (TypeError, ValueError):
-        bound = {f"argument {k}": x for k, x in enumerate(args)} | kwargs
-    for name, x in bound.items():
+        bound = {f"argument {k}": x for k, x in enumerate(args)}
+    for name, x in (*bound.items(), *sorted(kwargs.items())):  # as the leaves are ordered
         found = [y for y in tree.flatten(x)[0] if moves(y)]
         given += [(name if len(found) == 1 else f"{name}[{k}]", y) for k, y in enumerate(found)]
     if len(given) != len(leaves):

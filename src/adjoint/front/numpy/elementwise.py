@@ -17,7 +17,6 @@ from ...base.errors import TracingError, message
 from ...graph import op
 from ...graph.op import Traced
 from ..context import context
-from ..dual import Dual
 from ..operands import functions, ufuncs
 from ..protocols import apply_ufunc, strengthened, unsupported
 from ..trace import RecordingTensor, Tensor, formed
@@ -34,16 +33,13 @@ def known(x: Any, what: str) -> np.ndarray:
     """The plain value where it is known when the function is traced; `what` names the asker.  Under
     `jit` integers and truth values are, and become part of the program: a guard."""
     while isinstance(x, Tensor):
-        if isinstance(x, Dual):
-            x = x.value
+        held = x.known()
+        if held is not x:
+            x = held
             continue
         running = "jit" if context.program is not None else "vmap"
-        if isinstance(x, RecordingTensor):
-            if running == "vmap":
-                x = x.value
-                continue
-            if x.dtype.kind in "biu" or x.is_over():
-                return np.asarray(x.concrete(what))
+        if isinstance(x, RecordingTensor) and (x.dtype.kind in "biu" or x.is_over()):
+            return np.asarray(x.concrete(what))
         raise TracingError(
             message(
                 f"under `{running}` {what} was asked of a traced value ({type_of(x)}), and the "
@@ -66,9 +62,12 @@ def places_of(x: Any, what: str) -> np.ndarray:
 
 def is_known(x: Any) -> bool:
     """Whether `known` would answer, and no guard be needed."""
-    while isinstance(x, (RecordingTensor, Dual)) and context.program is None:
-        x = x.value
-    return not isinstance(x, Tensor)
+    while isinstance(x, Tensor):
+        held = x.known()
+        if held is x:
+            return False
+        x = held
+    return True
 
 
 def still(x: Any) -> Any:

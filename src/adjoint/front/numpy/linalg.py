@@ -4,13 +4,14 @@ Enters: NumPy's calls, stacks included.  Leaves: operations of `ops/linalg`, in 
 tuples.  What NumPy refuses (matrices that are not square, singular ones) is refused with
 `numpy.linalg.LinAlgError` here too.
 
-`eig`, `eigvals` and `roots` always give complex numbers: whether all eigenvalues are real is
-known only once they are computed.  The conventions about repeated values are those of
-`ops/linalg/decompose.py`.
+`eig`, `eigvals` and `roots` give real numbers where the NumPy that is installed does: before 2.5
+for a real matrix with real eigenvalues, which is known once they are computed.  The conventions
+about repeated values are those of `ops/linalg/decompose.py`.
 """
 
 from __future__ import annotations
 
+import functools
 import operator
 from typing import Any
 
@@ -214,12 +215,18 @@ def eig(a: Any) -> Any:
 
 
 def is_all_real(a: Any, values: Any) -> bool:
-    """Whether the eigenvalues of a real matrix are all real: NumPy gives real ones then.  Rows of a
-    batch may differ: theirs are complex."""
-    if type_of(a).dtype.kind == "c" or context.batches:
+    """Whether the eigenvalues of a real matrix are all real: NumPy before 2.5 gives real ones then.
+    Rows of a batch may differ: theirs are complex."""
+    if type_of(a).dtype.kind == "c" or context.batches or not gives_real():
         return False
     mask = op.equal(op.imag(op.stop_gradient(values)), 0)
     return bool(op.all(mask, axes=tuple(range(type_of(mask).ndim))))
+
+
+@functools.cache
+def gives_real() -> bool:
+    """Whether this NumPy gives real eigenvalues where all of them are."""
+    return np.linalg.eigvals(np.eye(1)).dtype.kind == "f"
 
 
 @implements(np.linalg.eigvals)

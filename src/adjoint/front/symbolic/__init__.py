@@ -8,6 +8,7 @@
 
 from .convert import from_sympy, to_sympy
 from .expression import Expression
+from .interval import Interval
 from .parse import ExpressionError, parse
 from .printing import show as _show  # noqa: F401  (gives expressions their texts)
 from .record import expression, symbols
@@ -18,6 +19,7 @@ __all__ = [
     "RULES",
     "Expression",
     "ExpressionError",
+    "Interval",
     "Rule",
     "expression",
     "from_sympy",

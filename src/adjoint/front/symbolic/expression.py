@@ -11,33 +11,45 @@ A symbol is an `input` node with a name; two symbols of one name and type are th
 
 from __future__ import annotations
 
-import hashlib
 import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from ...base.dtypes import WEAK, Type, python_kind, readable, type_of
+from ...base.dtypes import WEAK, Type, readable, type_of
 from ...base.errors import DifferentiationError, ShapeError, TracingError, message, user_position
 from ...graph import op
-from ...graph.function import Function, bits, close
-from ...graph.node import Node, ancestors, build, constant
+from ...graph.function import Function, close
+from ...graph.node import Node, build, constant
 from ...graph.op import Traced
 from ...graph.primitive import Primitive
-from ...transform.linearize import all_values, environment_values, pushforward
-from ...transform.transpose import Cotangents, plain, pullback
 from ..compiled import jitted
-from ..operands import numeric, stand_in
+from ..operands import stand_in
 from ..trace import Tensor
+from . import derivatives
+from .structure import (
+    Packed,
+    digest_of,
+    is_elementwise,
+    name_of,
+    packed,
+    shorter_layout,
+    united,
+    unpacked,
+)
 from .tidy import tidy
+from .values import USUAL, given_for, is_one, known
 
 
 class Expression(Tensor):
     """A formula: a node of an expression graph, immutable.
 
     NumPy's functions, Python's operators, indexing and methods give expressions again.  `==` is
-    NumPy's, element by element; `same` compares structure, as the hash does.
+    NumPy's, element by element; `same` compares structure, as the hash does (so a dictionary or a
+    list finds an expression by the object itself only).  As a function it
+    takes values for its symbols, in their order or by name; so the transforms take it
+    (`ad.grad(f)(3.0, 4.0)`).  Expressions can be copied and pickled.
 
     >>> import adjoint as ad
     >>> x, y = ad.symbols("x y")
@@ -51,10 +63,11 @@ class Expression(Tensor):
     __slots__ = ("accepts", "alias", "digest", "graph", "node")
     level = -1  # every other handle takes an expression for a value
 
-    def __init__(self, node: Node, accepts: frozenset[str] = frozenset()) -> None:
+    def __init__(self, node: Node, accepts: Mapping[str, Node] | None = None) -> None:
         self.alias = None
         self.node = node
-        self.accepts = accepts  # symbols of what it was made from: a value for them is no mistake
+        # Symbols of what it was made from: a value for them is no mistake.
+        self.accepts: Mapping[str, Node] = accepts or {}
         self.graph: tuple[Function, tuple[Node, ...]] | None = None
         self.digest: bytes = b""
 
@@ -75,8 +88,8 @@ class Expression(Tensor):
     def process(self, primitive: Primitive, inputs: tuple, parameters: dict[str, Any]) -> Any:
         """Build the node of an operation; what is no expression is a constant.
 
-        A factor that is the number 1 is left out: it changes no bit, and derivatives are full of
-        them.
+        A factor that is the number 1 is left out, and so is a layout that changes nothing: no bit
+        changes, and derivatives are full of them.
         """
         if primitive.name == "mul":
             for one, other in (inputs, inputs[::-1]):
@@ -87,7 +100,7 @@ class Expression(Tensor):
         nodes = tuple([node_of(x, usual) for x in inputs])
         made = build(primitive, nodes, parameters, user_position(2))
         if type(made.dtype) is not tuple:
-            return Expression(made)
+            return Expression(shorter_layout(made))
         item = op.registry["item"]
         count = range(len(made.dtype))
         return tuple([Expression(build(item, (made,), {"index": i})) for i in count])
@@ -178,10 +191,12 @@ class Expression(Tensor):
     def __copy__(self) -> Expression:
         return self
 
+    def __deepcopy__(self, memory: dict) -> Expression:
+        return self
+
     def __reduce__(self) -> Any:
-        raise TracingError(
-            message("an expression cannot be pickled", instead="its text: `str(e)`, and `parse`")
-        )
+        accepts = {name: type_of(n) for name, n in self.accepts.items()}
+        return restored, (packed(self.function), self.free, accepts)
 
     # -------------------------------------------------------------------------------- structure
 
@@ -216,7 +231,7 @@ class Expression(Tensor):
     def structure(self) -> bytes:
         """What expressions of equal structure have in common."""
         if not self.digest:
-            self.digest = digest_of(self)
+            self.digest = digest_of(self.function, self.free)
         return self.digest
 
     def same(self, other: Any) -> bool:
@@ -240,15 +255,16 @@ class Expression(Tensor):
 
         Args:
             values: a dictionary of values by symbol or by name, for names that are no identifiers.
-            named: values by name: numbers, arrays of the symbol's shape, expressions, and whatever
-                else is traced.  An elementwise expression of numbers takes arrays, too, which
-                broadcast.
+            named: values by name: numbers, arrays of the symbol's shape, expressions, duals,
+                intervals, and whatever else is traced.  An elementwise expression of numbers takes
+                arrays, too, which broadcast.
 
         A derivative, and what was simplified, takes values for all symbols of the expression that
         it was made from.
 
         Raises:
-            TypeError: a symbol has no value, or a name is no symbol of the expression.
+            TypeError: a symbol has no value or two, a name is no symbol of the expression, or a
+                value is no number.
             ShapeError: an array does not have its symbol's shape.
 
         >>> import adjoint as ad, numpy as np
@@ -256,32 +272,32 @@ class Expression(Tensor):
         >>> (x * y + 1).evaluate(x=np.array([1.0, 2.0]), y=3.0)
         array([4., 7.])
         """
+        return self.at(merged(values, named, "evaluate"), "evaluate")
+
+    def __call__(self, *values: Any, **named: Any) -> Any:
+        """`evaluate`, with values for the symbols in their order, by name, or in a dictionary."""
+        if len(values) == 1 and isinstance(values[0], Mapping):
+            return self.evaluate(values[0], **named)
+        return self.at(self.in_order(values, named, "a call"), "a call")
+
+    def at(self, values: dict[str, Any], operation: str) -> Any:
+        """The value at values by name."""
         function, known = self.closed()
-        given = self.given({**by_name(values or {}), **named})
+        given = self.given(values, operation)
         inputs = []
         for node in known:
-            value = given[name_of(node)]
-            if not isinstance(value, Traced) and type(value) not in WEAK:
-                value = np.asarray(value) if not isinstance(value, np.generic) else value
-                if value.dtype.kind not in "biufc":
-                    raise TypeError(
-                        message(
-                            f"the symbol {name_of(node)} got a "
-                            f"{type(given[name_of(node)]).__name__}",
-                            expected="a number, an array of numbers, or an expression",
-                            operation="evaluate",
-                        )
-                    )
+            name = name_of(node)
+            value = given_for(name, given[name], operation)
             shape = type_of(value).shape
             if shape != node.shape and not (node.shape == () and is_elementwise(function)):
                 raise ShapeError(
                     message(
-                        f"the symbol {name_of(node)} has the shape {node.shape}, and got a value "
+                        f"the symbol {name} has the shape {node.shape}, and got a value "
                         f"of the shape {shape}",
                         expected="a value of the symbol's shape (arrays stand for numbers in "
                         "elementwise expressions only)",
-                        instead=f"`ad.symbols({name_of(node)!r}, shape={shape})`",
-                        operation="evaluate",
+                        instead=f"`ad.symbols({name!r}, shape={shape})`",
+                        operation=operation,
                     )
                 )
             inputs.append(value)
@@ -289,9 +305,23 @@ class Expression(Tensor):
             found = function.evaluate(*inputs)[0]
         return np.array(found) if type(found) is np.ndarray else found
 
-    __call__ = evaluate
+    def in_order(
+        self, values: Sequence[Any], named: dict[str, Any], operation: str
+    ) -> dict[str, Any]:
+        """Values by name, from those in the order of the symbols and those by name."""
+        names = self.free
+        given = dict(zip(names, values, strict=False)) | named
+        if len(values) > len(names) or len(values) + len(named) > len(given):
+            raise TypeError(
+                message(
+                    f"{short(self)} got {len(values) + len(named)} values",
+                    expected=f"values for its symbols: {', '.join(names) or 'none'}",
+                    operation=operation,
+                )
+            )
+        return given
 
-    def given(self, values: dict[str, Any]) -> dict[str, Any]:
+    def given(self, values: dict[str, Any], operation: str) -> dict[str, Any]:
         """Values by name, one for each symbol and no more."""
         names = self.free
         shown = ", ".join(names) or "none"
@@ -302,7 +332,7 @@ class Expression(Tensor):
                 message(
                     f"{short(self)} has no symbol {unknown[0]!r}",
                     expected=f"values for its symbols: {shown}",
-                    operation="evaluate",
+                    operation=operation,
                 )
             )
         if missing:
@@ -313,16 +343,18 @@ class Expression(Tensor):
                     instead=f"`e.evaluate({', '.join(f'{n}=...' for n in names)})`"
                     if all(n.isidentifier() for n in names)
                     else f"`e.evaluate({{{', '.join(f'{n!r}: ...' for n in names)}}})`",
-                    operation="evaluate",
+                    operation=operation,
                 )
             )
         return {n: values[n] for n in names}
 
-    def substitute(self, values: Mapping[Any, Any], /) -> Expression:
+    def substitute(self, values: Mapping[Any, Any] | None = None, /, **named: Any) -> Expression:
         """The expression with other expressions, or numbers, in the place of symbols, all at once.
 
         Args:
-            values: a dictionary from symbols (or names) to what replaces them, of their shapes.
+            values: a dictionary from symbols (or names) to what replaces them, of their shapes
+                (an elementwise expression of numbers takes arrays, too).
+            named: what replaces symbols, by name.
 
         Raises:
             TypeError: a key is no symbol of the expression.
@@ -333,9 +365,9 @@ class Expression(Tensor):
         >>> (x**2 + y).substitute({x: y + 1, y: 3})
         (y + 1)**2 + 3
         """
-        given = by_name(values)
+        given = merged(values, named, "substitute")
         rest = {name_of(n): Expression(n) for n in self.closed()[1]}
-        return as_expression(self.evaluate({**rest, **given}))
+        return as_expression(self.at({**rest, **given}, "substitute"))
 
     def jit(self) -> Any:
         """The expression as native code: a function of its symbols, in their order or by name.
@@ -349,16 +381,8 @@ class Expression(Tensor):
         function, names = self.function, self.free
 
         def expression(*values: Any, **named: Any) -> Any:
-            given = dict(zip(names, values, strict=False)) | named
-            if len(values) > len(names) or len(values) + len(named) > len(given):
-                raise TypeError(
-                    message(
-                        f"{short(self)} got {len(values) + len(named)} values",
-                        expected=f"values for its symbols: {', '.join(names) or 'none'}",
-                        operation="jit",
-                    )
-                )
-            return function.evaluate(*self.given(given).values())[0]
+            given = self.given(self.in_order(values, named, "jit"), "jit")
+            return function.evaluate(*given.values())[0]
 
         if all(n.isidentifier() for n in names):
             kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
@@ -373,13 +397,15 @@ class Expression(Tensor):
     def diff(self, *symbols: Any) -> Expression:
         """The derivative by symbols, one after the other; a number behind a symbol repeats it.
 
-        `e.diff(x)`, `e.diff(x, 2)`, `e.diff(x, y)`.  By a number: of an expression of any shape,
-        by forward mode.  By an array: the gradient of a number, by reverse mode.  The rules are
-        those of `grad`; zeros and ones that they leave behind are removed.
+        `e.diff(x)`, `e.diff(x, 2)`, `e.diff(x, y)`.  The shape is that of the expression, followed
+        by that of the symbol.  By a number: by forward mode.  By an array: the gradient of a
+        number, by reverse mode; the Jacobian of an array, by forward mode along every element at
+        once.  The rules are those of `grad`; zeros and ones that they leave behind are removed.
+        For complex symbols it is the complex derivative where there is one.
 
         Raises:
             TypeError: what came is no symbol, or an order no whole number.
-            DifferentiationError: an array by an array, or a symbol that is no float.
+            DifferentiationError: a symbol that is no float.
 
         >>> import adjoint as ad, numpy as np
         >>> x, y = ad.symbols("x y")
@@ -387,6 +413,10 @@ class Expression(Tensor):
         2*x*cos(x**2)
         >>> (x**2 * y).diff(x, y)
         2*x
+        >>> v = ad.symbols("v", shape=(2,))
+        >>> (v**2).diff(v).evaluate(v=np.array([3.0, 5.0]))
+        array([[ 6.,  0.],
+               [ 0., 10.]])
         """
         if not symbols:
             raise TypeError(message("diff got no symbol", instead="`e.diff(x)`", operation="diff"))
@@ -419,9 +449,8 @@ class Expression(Tensor):
     def symbol(self, x: Any) -> Expression:
         """A symbol to differentiate by: one that is given, or one of the expression's by name."""
         if isinstance(x, str):
-            for s in self.symbols:
-                if name_of(s.node) == x:
-                    return s
+            found = {name_of(n): n for n in self.closed()[1]}.get(x, self.accepts.get(x))
+            x = x if found is None else Expression(found)
         if not isinstance(x, Expression) or not x.is_symbol:
             raise TypeError(
                 message(
@@ -447,18 +476,14 @@ class Expression(Tensor):
         """The derivative by one symbol."""
         name = name_of(x.node)
         if name not in self.free:
-            return self.like(0.0, x.shape or self.shape)
-        if x.shape:
+            return self.like(0.0, self.shape + x.shape)
+        if x.shape and not self.shape:
             return self.gradient(x)[0]
         function, known = self.closed()
         place = self.free.index(name)
-        values = all_values(function, [Expression(n) for n in known])
-        seed = 1.0 if known[place].weak else known[place].dtype.type(1)
-        tangents: dict[Node, Any] = {function.inputs[place]: seed}
-        with np.errstate(all="ignore"):
-            pushforward(function.order, tangents, environment_values(values))
-        found = tangents.get(function.outputs[0])
-        return self.like(0.0 if found is None else found, self.shape)
+        derivative = derivatives.jacobian if x.shape else derivatives.by_number
+        found = derivative(function, [Expression(n) for n in known], place)
+        return self.like(0.0 if found is None else found, self.shape + x.shape)
 
     def gradient(self, *symbols: Any) -> tuple[Expression, ...]:
         """The derivatives of a number by several symbols (all of them where none is given), by one
@@ -483,25 +508,20 @@ class Expression(Tensor):
                 )
             )
         function, known = self.closed()
-        values = all_values(function, [Expression(n) for n in known])
-        sums = Cotangents()
-        output = function.outputs[0]
-        inside = set(function.inputs)
-        if self.dtype.kind in "fc":
-            sums.add(output, 1.0 if output.weak else output.dtype.type(1))
-            with np.errstate(all="ignore"):
-                pullback(function.order, sums, environment_values(values), inside)
-        places = {name_of(n): k for k, n in enumerate(known)}
+        found = derivatives.gradient(function, [Expression(n) for n in known])
+        by = dict(zip(self.free, found, strict=True))
         result = []
         for x in chosen:
-            place = places.get(name_of(x.node))
-            found = None if place is None else plain(sums.known.get(function.inputs[place]))
-            result.append(self.like(0.0 if found is None else found, x.shape))
+            value = by.get(name_of(x.node))
+            result.append(self.like(0.0 if value is None else value, x.shape))
         return tuple(result)
 
     def hessian(self, *symbols: Any) -> tuple[tuple[Expression, ...], ...]:
-        """The second derivatives by several numbers (all symbols where none is given): a row for
-        each.
+        """The second derivatives of a number by several symbols (all where none is given): a row
+        for each, and in it a block for each, of the shapes of both.
+
+        Raises:
+            DifferentiationError: the expression is an array.
 
         >>> import adjoint as ad
         >>> x, y = ad.symbols("x y")
@@ -509,24 +529,17 @@ class Expression(Tensor):
         ((2*y, 2*x), (2*x, 0))
         """
         chosen = [self.symbol(x) for x in symbols] if symbols else list(self.symbols)
-        for x in chosen:
-            if x.shape:
-                raise DifferentiationError(
-                    message(
-                        f"hessian was asked by the array {x}",
-                        expected="symbols that are numbers",
-                        instead="`ad.hessian` of a function of arrays",
-                        operation="hessian",
-                    )
-                )
         return tuple([tuple([g.by(x) for x in chosen]) for g in self.gradient(*chosen)])
 
     def like(self, value: Any, shape: tuple[int, ...]) -> Expression:
         """A derivative as an expression of this shape, without the zeros and ones of its making."""
         if type_of(value).shape != shape:
             value = op.broadcast_to(value, shape=shape)
-        found = tidied(as_expression(value))
-        return Expression(found.node, self.accepts.union(self.free))
+        return Expression(tidied(as_expression(value)).node, self.accepted())
+
+    def accepted(self) -> dict[str, Node]:
+        """The symbols for which what is made from this takes a value."""
+        return {**self.accepts, **{name_of(n): n for n in self.closed()[1]}}
 
     # ---------------------------------------------------------------------- what others implement
 
@@ -536,14 +549,15 @@ class Expression(Tensor):
         Sums and products are flattened, like terms and powers collected, constants folded, and
         put in a fixed order; identities of functions are applied where they hold.  The value is
         the same, up to rounding, wherever all parts of the original are finite (where one is not,
-        it may be another: x/x is 1, and the sign of a zero is not kept).
+        it may be another: x/x is 1, and the sign of a zero is not kept).  An expression whose
+        normal form would be very long, since it shares parts that it would not, stays as it is.
 
         >>> import adjoint as ad
         >>> x, y = ad.symbols("x y")
         >>> (x * y + y * x - 2 + 3 * x * y + 4).simplify()
         5*x*y + 2
         """
-        return Expression(SIMPLIFIER[0](self).node, self.accepts.union(self.free))
+        return Expression(SIMPLIFIER[0](self).node, self.accepted())
 
     def __str__(self) -> str:
         return PRINTERS["python"](self)
@@ -573,13 +587,18 @@ class Expression(Tensor):
     def _repr_latex_(self) -> str:
         return f"$\\displaystyle {self.latex()}$"
 
-    def to_sympy(self) -> Any:
-        """The expression in SymPy (an optional package), its symbols real.
+    def to_sympy(self, real: bool = False) -> Any:
+        """The expression in SymPy (an optional package), its symbols `sympy.Symbol("x")`, ...
+
+        Args:
+            real: make them `sympy.Symbol("x", real=True)`, ..., with which SymPy simplifies more
+                (`sqrt(x**2)`, the derivative of `abs(x)`). These are other symbols: SymPy's
+                derivative by a plain `sympy.Symbol("x")` is 0 then.
 
         Raises:
             TypeError: an operation has no counterpart there (arrays have none).
         """
-        return CONVERTERS["sympy"](self)
+        return CONVERTERS["sympy"](self, real)
 
 
 # The files that follow fill these: the methods are theirs.
@@ -590,20 +609,10 @@ CONVERTERS: dict[str, Any] = {}
 # ------------------------------------------------------------------------------------------- parts
 
 
-def name_of(node: Node) -> str:
-    """The name of a symbol."""
-    return node.parameters["name"]
-
-
 def short(expression: Any) -> str:
     """An expression's text for a message."""
     text = " ".join(str(expression).split())
     return f"`{text}`" if len(text) <= 60 else f"`{text[:57]}...`"
-
-
-def is_one(x: Any) -> bool:
-    """Whether a value is the real number 1."""
-    return (type(x) in (int, float) or isinstance(x, np.floating)) and x == 1
 
 
 def symbol(name: str, t: Type) -> Expression:
@@ -613,7 +622,11 @@ def symbol(name: str, t: Type) -> Expression:
     return Expression(node)
 
 
-USUAL = frozenset(WEAK.values())  # dtypes beside which NumPy's numbers do as Python's do
+def restored(graph: Packed, names: Sequence[str], accepts: Mapping[str, Type]) -> Expression:
+    """The expression that was pickled as plain data."""
+    symbols = [symbol(name, t).node for name, t in zip(names, graph.inputs, strict=True)]
+    (node,) = unpacked(graph, symbols)
+    return Expression(node, {name: symbol(name, t).node for name, t in accepts.items()})
 
 
 def node_of(x: Any, usual: bool = True) -> Node:
@@ -633,76 +646,46 @@ def node_of(x: Any, usual: bool = True) -> Node:
     return constant(known(x) if usual or not isinstance(x, np.generic) else x)
 
 
-def known(x: Any) -> Any:
-    """A plain value as a constant keeps it: Python's numbers for NumPy's of the same dtype, arrays
-    of our own."""
-    if isinstance(x, np.generic):
-        plain_kind = python_kind(x.dtype) if x.dtype.kind in "biufc" else None
-        return x.item() if plain_kind in WEAK and WEAK[plain_kind] == x.dtype else x
-    if isinstance(x, np.ndarray):
-        own = np.array(numeric(x))
-        own.flags.writeable = False
-        return own
-    return x
-
-
 def as_expression(x: Any) -> Expression:
     """An expression itself; a number or array as a constant expression."""
     return x if type(x) is Expression else Expression(node_of(x))
 
 
-def by_name(values: Mapping[Any, Any]) -> dict[str, Any]:
-    """A dictionary by symbol or name, by name."""
+def merged(values: Any, named: dict[str, Any], operation: str) -> dict[str, Any]:
+    """Values by name, from a dictionary by symbol or name and from keywords."""
+    if values is not None and not isinstance(values, Mapping):
+        raise TypeError(
+            message(
+                f"{operation} got a {type(values).__name__}",
+                expected="values by name, or a dictionary by symbol or name",
+                instead="`e.evaluate(x=3.0)`, `e.evaluate({x: 3.0})`, `e(3.0)`",
+                operation=operation,
+            )
+        )
     found: dict[str, Any] = {}
-    for key, value in values.items():
+    for key, value in [*(values or {}).items(), *named.items()]:
         if isinstance(key, Expression) and key.is_symbol:
             key = name_of(key.node)
         if not isinstance(key, str):
             raise TypeError(
                 message(
-                    f"a value was given for {short(key) if isinstance(key, Expression) else key!r}",
+                    "a value was given for "
+                    f"{short(key) if isinstance(key, Expression) else repr(key)}",
                     expected="symbols, or their names, as keys",
                     instead="`{x: value}` with `x = ad.symbols('x')`",
+                    operation=operation,
+                )
+            )
+        if key in found:
+            raise TypeError(
+                message(
+                    f"two values were given for the symbol {key}",
+                    expected="one value for each symbol",
+                    operation=operation,
                 )
             )
         found[key] = value
     return found
-
-
-def united(node: Node) -> tuple[Node, tuple[Node, ...]]:
-    """A node in which every name is one input node, and those nodes; a `TypeError` where two
-    symbols of one name have different types."""
-    order = ancestors([node])
-    first: dict[str, Node] = {}
-    image: dict[Node, Node] = {}
-    for n in order:
-        if n.primitive.name != "input":
-            continue
-        name = name_of(n)
-        one = first.setdefault(name, n)
-        if one is not n:
-            image[n] = one
-            if type_of(one) != type_of(n):
-                raise TypeError(
-                    message(
-                        f"two symbols are called {name!r}: {readable(one)} and {readable(n)}",
-                        expected="one type for each name",
-                    )
-                )
-    if image:
-        node = replaced(order, image, node)
-    return node, tuple(first.values())
-
-
-def replaced(order: Sequence[Node], image: dict[Node, Node], output: Node) -> Node:
-    """The output with other nodes in the place of some."""
-    for n in order:
-        if n in image:
-            continue
-        inputs = tuple([image.get(x, x) for x in n.inputs])
-        if inputs != n.inputs:
-            image[n] = build(n.primitive, inputs, n.parameters, n.position)
-    return image.get(output, output)
 
 
 def rebuilt(function: Function, symbols: Sequence[Expression]) -> Expression:
@@ -715,32 +698,3 @@ def tidied(expression: Expression) -> Expression:
     function = expression.function
     better = tidy(function)
     return expression if better is function else rebuilt(better, expression.symbols)
-
-
-def is_elementwise(function: Function) -> bool:
-    """Whether every operation works element by element, so that arrays may stand for numbers."""
-    if "is elementwise" not in function.cache:
-        free = ("input", "constant", "stop_gradient", "python_scalar", "variable", "named")
-        function.cache["is elementwise"] = all(
-            n.shape == () and (n.primitive.kind == "elementwise" or n.primitive.name in free)
-            for n in function.order
-        )
-    return function.cache["is elementwise"]
-
-
-def digest_of(expression: Expression) -> bytes:
-    """A digest of the structure: operations, parameters, constants and symbols, types included."""
-    function, symbols = expression.closed()
-    made: dict[Node, bytes] = {}
-    for node, source in zip(function.inputs, symbols, strict=True):
-        made[node] = hashed("input", name_of(source), str(type_of(source)))
-    for node in function.order:
-        if node not in made:
-            key = repr(bits(node.parameters))
-            made[node] = hashed(node.primitive.name, key, *[made[x].hex() for x in node.inputs])
-    return made[function.outputs[0]]
-
-
-def hashed(*parts: str) -> bytes:
-    """A digest of texts."""
-    return hashlib.blake2b("\x00".join(parts).encode(), digest_size=16).digest()

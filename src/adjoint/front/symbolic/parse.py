@@ -11,15 +11,16 @@ from __future__ import annotations
 import ast
 import io
 import math
+import re
 import tokenize
 import warnings
-from collections.abc import Callable
 from typing import Any, NoReturn
 
 import numpy as np
 
 from ...base.dtypes import type_of
 from ...graph import op
+from ...graph.node import Node
 from .expression import Expression, as_expression, symbol
 
 LENGTH = 10_000  # characters of a text
@@ -28,8 +29,10 @@ CHAIN = 200  # signs, or powers, one upon the other
 DIGITS = 400  # digits of a number
 POWER = 1_000  # the largest constant power of a number
 LARGEST = 1e302  # the largest power of a number
+EXACT = 1 << 53  # the largest whole number that is kept as one; beyond it numbers are floats
+SYMBOLS = 100  # different names
 
-CONSTANTS = {"pi": math.pi, "e": math.e}
+CONSTANTS = {"pi": math.pi, "π": math.pi, "e": math.e, "inf": math.inf, "nan": math.nan}
 FUNCTIONS: dict[str, tuple[str, int]] = {  # name -> primitive, number of arguments
     **{
         name: (name, 1)
@@ -61,6 +64,9 @@ FUNCTIONS: dict[str, tuple[str, int]] = {  # name -> primitive, number of argume
     "atan2": ("arctan2", 2),
     "ln": ("log", 1),
     "pow": ("pow", 2),
+    "power": ("pow", 2),
+    "max": ("maximum", 2),
+    "min": ("minimum", 2),
     "where": ("select", 3),
 }
 BINARY: dict[type, str] = {
@@ -99,7 +105,14 @@ NAMED = {
     ast.Starred: "a starred argument",
     ast.Await: "await",
     ast.Yield: "yield",
+    ast.Assign: "an assignment",
+    ast.AugAssign: "an assignment",
+    ast.AnnAssign: "an annotation",
+    ast.Expr: "a second formula",
 }
+
+
+JOINED = re.compile(r"\d[A-Za-z_(]|\)[\w(]|[\w)]\s+[\w(]")  # `2x`, `(x)(y)`, `x y`
 
 
 class ExpressionError(ValueError):
@@ -117,12 +130,14 @@ def refuse(came: str, expected: str = "", instead: str = "") -> NoReturn:
 def parse(text: str) -> Expression:
     """The expression of a text.
 
-    Arithmetic (`+ - * / // % **`), numbers, names (each a symbol, a real number), `pi` and `e`,
-    comparisons, and calls of NumPy's elementwise functions by name.  Lines `name = ...` before the
-    formula name parts of it.  The symbols are in the order of their first appearance.
+    Arithmetic (`+ - * / // % **`), numbers, names (each a symbol, a real number), `pi`, `e`, `inf`
+    and `nan`, comparisons, and calls of NumPy's elementwise functions by name.  Lines `name = ...`
+    before the formula name parts of it.  The symbols are in the order of their first appearance.
+    Functions take their numbers as floats, as do whole numbers above 2**53.
 
     Raises:
-        ExpressionError: the text is anything else, or too long, too deep, or its numbers too large.
+        ExpressionError: the text is anything else, or too long, too deep, its numbers too large or
+            its names too many.
 
     >>> import adjoint as ad
     >>> ad.symbolic.parse("x**2*y + y + 2").evaluate(x=3, y=4)
@@ -142,7 +157,9 @@ def parse(text: str) -> Expression:
             tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         where = f" at column {error.offset}" if isinstance(error, SyntaxError) else ""
-        refuse(f"is no formula{where}: {' '.join(text.split())[:60]}", "arithmetic as in Python")
+        shown = " ".join(text.split())[:60]
+        instead = "`2*x` for a product" if JOINED.search(text) else ""
+        refuse(f"is no formula{where}: {shown}", "arithmetic as in Python", instead)
     return Reader().read(tree.body)
 
 
@@ -213,6 +230,7 @@ class Reader:
     def __init__(self) -> None:
         self.symbols: dict[str, Expression] = {}
         self.parts: dict[str, Any] = {}
+        self.numbers: dict[Node, Any] = {}  # the values of parts without symbols
 
     def read(self, lines: list[ast.stmt]) -> Expression:
         """The formula of the last line, with the parts that those before it name."""
@@ -271,7 +289,10 @@ class Reader:
         ):
             return
         if not isinstance(node, ast.Call):
-            refuse(f"contains {kind_of(node)}", "numbers, names, arithmetic and named functions")
+            power = isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitXor)
+            instead = "`x**2` for a power, instead of `x^2`" if power else ""
+            taken = "numbers, names, arithmetic and named functions"
+            refuse(f"contains {kind_of(node)}", taken, instead)
         if not isinstance(node.func, ast.Name):
             refuse(f"calls {kind_of(node.func)}", "a function by its name, such as `sin(x)`")
         name = node.func.id
@@ -287,10 +308,10 @@ class Reader:
 
     def constant(self, node: ast.Constant) -> Any:
         """A number."""
-        value = node.value
+        value: Any = node.value
         if type(value) not in (int, float):
             refuse(f"contains {value!r:.20}", "numbers")
-        return value
+        return value if abs(value) <= EXACT else float(value)
 
     def name(self, name: str) -> Any:
         """A part, a constant, or a symbol."""
@@ -299,9 +320,15 @@ class Reader:
         if name in CONSTANTS:
             return CONSTANTS[name]
         if name in FUNCTIONS:
-            refuse(f"uses the function {name} as a number", f"`{name}(...)`")
+            refuse(
+                f"uses the function {name} as a number",
+                f"`{name}(...)`",
+                f"`{name}_` for a symbol of that name",
+            )
         self.check_name(name)
         if name not in self.symbols:
+            if len(self.symbols) == SYMBOLS:
+                refuse(f"has more than {SYMBOLS} different names", "fewer symbols")
             self.symbols[name] = symbol(name, type_of(1.0))
         return self.symbols[name]
 
@@ -313,56 +340,68 @@ class Reader:
             return -given[0] if is_number(given[0]) else op.neg(given[0])
         if isinstance(node, ast.BinOp):
             name = BINARY[type(node.op)]
+            high = self.number(given[1])
+            if name == "pow" and high is not None and high < 0:  # no whole number
+                given[0] = as_float(given[0])
         elif isinstance(node, ast.Compare):
             name = COMPARISONS[type(node.ops[0])]
         else:
             name = FUNCTIONS[node.func.id][0]  # type: ignore[attr-defined]
-        if name == "pow" and check_power(*given):
-            given[0] = 1.0 * given[0]  # a whole number that is too large for integers
+        if name == "pow":
+            self.check_power(*given)
+        if isinstance(node, ast.Call):  # whole numbers are numbers as any
+            is_mask = [type_of(x).dtype.kind == "b" for x in given]
+            given = [x if mask else as_float(x) for x, mask in zip(given, is_mask, strict=True)]
         if name == "select" and type_of(given[0]).dtype.kind != "b":
             given[0] = op.not_equal(as_expression(given[0]), 0)
-        made = apply(name, given)
+        return self.apply(name, given)
+
+    def apply(self, name: str, given: list[Any]) -> Any:
+        """A primitive on values, an expression even where all are numbers; the value of such a one
+        is kept."""
+        options = {"dtype": np.dtype(float)} if name == "convert" else {}
+        made = getattr(op, name)(as_expression(given[0]), *given[1:], **options)
+        values = [self.number(x) for x in given]
+        if any(v is None for v in values):
+            return made
+        with np.errstate(all="ignore"):
+            value = op.registry[name].evaluate(*values, **options)
+        is_whole = type(value) is int or isinstance(value, np.integer)
+        if is_whole and abs(int(value)) > EXACT:
+            return self.apply(name, [as_float(given[0]), *given[1:]])
+        self.numbers[made.node] = value
         return made
 
+    def number(self, x: Any) -> Any:
+        """The number that a part is; None where it has symbols."""
+        return x if is_number(x) else self.numbers.get(x.node)
 
-def apply(name: str, given: list[Any]) -> Any:
-    """A primitive on values, an expression even where all are numbers."""
-    call: Callable = getattr(op, name)
-    options = {"dtype": np.dtype(float)} if name == "convert" else {}
-    return call(as_expression(given[0]), *given[1:], **options)
+    def check_power(self, base: Any, exponent: Any) -> None:
+        """Refuse huge constant powers, and powers of numbers that are huge."""
+        high = self.number(exponent)
+        if high is None:
+            return
+        if np.isfinite(high) and abs(high) > POWER:
+            refuse(f"has the constant power {float(high):.6g}", f"powers of at most {POWER}")
+        low = self.number(base)
+        if low is None or low == 0 or not np.isfinite(low) or not np.isfinite(high):
+            return
+        if high * math.log(abs(low)) > math.log(LARGEST):
+            refuse(
+                f"has the number {float(low):.6g}**{float(high):.6g}",
+                f"numbers below {LARGEST:.0e}",
+            )
 
 
 def is_number(x: Any) -> bool:
     return type(x) in (int, float)
 
 
-def number_of(x: Any) -> float | None:
-    """The number that a part is; None where it has symbols."""
+def as_float(x: Any) -> Any:
+    """A number as a float, where it is a whole one."""
     if is_number(x):
         return float(x)
-    if x.free:
-        return None
-    try:
-        return float(x.evaluate())
-    except OverflowError:
-        return math.inf
-
-
-def check_power(base: Any, exponent: Any) -> bool:
-    """Refuse huge constant powers, and powers of numbers that are huge; gives whether the power is
-    a number that is too large for integers."""
-    high = number_of(exponent)
-    if high is None:
-        return False
-    if not abs(high) <= POWER:
-        refuse(f"has the constant power {high:.6g}", f"powers of at most {POWER}")
-    low = number_of(base)
-    if low is None or low == 0:
-        return False
-    size = high * math.log(abs(low) if math.isfinite(low) else LARGEST)
-    if size > math.log(LARGEST):
-        refuse(f"has the number {low:.6g}**{high:.6g}", f"numbers below {LARGEST:.0e}")
-    return size > math.log(1 << 53)
+    return x if x.dtype.kind == "f" else op.convert(x, dtype=np.dtype(float))
 
 
 def operands(node: ast.expr) -> list[ast.expr]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from keyword import iskeyword
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,8 @@ from ..arguments import name_of, signature_of
 from ..operands import stand_in
 from ..overlay import overlay
 from ..program import Recording, is_number, recorded
-from .expression import Expression, as_expression, known, symbol, tidied
+from .expression import Expression, as_expression, symbol, tidied
+from .values import known
 
 
 def symbols(names: str, shape: tuple[int, ...] = (), dtype: Any = float) -> Any:
@@ -33,7 +35,8 @@ def symbols(names: str, shape: tuple[int, ...] = (), dtype: Any = float) -> Any:
         dtype: the dtype of each; `float`, `int`, `complex` for Python's numbers.
 
     Raises:
-        ValueError: a name is no identifier.
+        ValueError: a name is no identifier, or the shape none.
+        TypeError: the names are no text, or the dtype is none of numbers.
 
     >>> import adjoint as ad
     >>> x, y = ad.symbols("x y")
@@ -53,15 +56,17 @@ def symbols(names: str, shape: tuple[int, ...] = (), dtype: Any = float) -> Any:
         )
     found = names.replace(",", " ").split()
     for name in found or [""]:
-        if not name.isidentifier():
+        if not name.isidentifier() or iskeyword(name):
             raise ValueError(
                 message(
                     f"ad.symbols got the name {name!r}",
                     expected="names as Python's variables have them",
-                    instead="`ad.symbols('x y')`",
+                    instead=f"`ad.symbols('{name}_')`"
+                    if name.isidentifier()
+                    else "`ad.symbols('x y')`",
                 )
             )
-    shape = (int(shape),) if isinstance(shape, (int, np.integer)) else tuple(shape)
+    shape = extents(shape)
     weak = not shape and dtype in WEAK
     t = Type(shape, np.dtype(dtype), weak)
     if t.dtype.kind not in "biufc":
@@ -70,6 +75,20 @@ def symbols(names: str, shape: tuple[int, ...] = (), dtype: Any = float) -> Any:
         )
     made = tuple([symbol(name, t) for name in found])
     return made[0] if len(made) == 1 else made
+
+
+def extents(shape: Any) -> tuple[int, ...]:
+    """A shape as NumPy takes it: a tuple of extents, or one extent."""
+    found = shape if isinstance(shape, (tuple, list)) else (shape,)
+    if all(isinstance(n, (int, np.integer)) and n >= 0 for n in found):
+        return tuple([int(n) for n in found])
+    raise ValueError(
+        message(
+            f"ad.symbols got the shape {shape}",
+            expected="whole numbers, 0 or more",
+            instead="`ad.symbols('v', shape=(3,))`",
+        )
+    )
 
 
 def expression(function: Callable, *examples: Any) -> Any:

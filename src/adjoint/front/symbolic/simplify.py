@@ -8,20 +8,30 @@ as it is, its operands simplified.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
-from ...base.dtypes import type_of
+from ...base.dtypes import WEAK, type_of
 from ...graph import op
 from ...graph.function import Function, bits
-from ...graph.node import Node
+from ...graph.node import NEVER, Node
 from . import terms
-from .expression import SIMPLIFIER, Expression, as_expression, name_of
+from .expression import SIMPLIFIER, Expression, as_expression
+from .structure import name_of
 from .terms import ONE, Number, Term, Unfoldable
 
+LENGTH = 30_000  # terms and factors of all parts together, up to which they are written out
+
+
+class TooLong(Exception):
+    """The normal form is much longer than the expression."""
+
+
+CONVERT = op.registry["convert"]
 IDENTITIES = ("variable", "named", "python_scalar", "convert", "broadcast_to")
 
 
@@ -40,13 +50,25 @@ def simplify(expression: Any) -> Expression:
         for node, source in zip(function.inputs, symbols, strict=True)
     }
     try:
-        made = walk(function, dict(known), chains(function))
-    except Unfoldable:
-        made = walk(function, known, set())
-    found = as_expression(emit(made[function.outputs[0]]))
+        try:
+            made = walk(function, dict(known), chains(function))
+        except Unfoldable:
+            made = walk(function, known, set())
+    except TooLong:
+        return expression
+    found = as_expression(typed(emit(made[function.outputs[0]]), expression.dtype))
     if found.shape != expression.shape:
         found = op.broadcast_to(found, shape=expression.shape)
     return found
+
+
+def typed(value: Any, dtype: np.dtype) -> Any:
+    """A value in the dtype that it had: a whole number may stand for a float."""
+    if type_of(value).dtype == dtype:
+        return value
+    if type(value) in WEAK:
+        return float(value) if dtype == np.dtype(float) else dtype.type(value)
+    return op.convert(value, dtype=dtype)
 
 
 SIMPLIFIER.append(simplify)
@@ -57,6 +79,7 @@ SIMPLIFIER.append(simplify)
 def walk(function: Function, made: dict[Node, Term], chained: set[Node]) -> dict[Node, Term]:
     """The term of every node; those of `chained` are only parts of the sum that reads them."""
     open_sums: dict[Node, list[tuple[Number, Term]]] = {}
+    length = 0
     for node in function.order:
         if node in made:
             continue
@@ -71,12 +94,16 @@ def walk(function: Function, made: dict[Node, Term], chained: set[Node]) -> dict
                 open_sums[node] = entries
             else:
                 made[node] = terms.add(entries)
+                length += made[node].length
             continue
         arguments = [made[x] for x in node.inputs]
         try:
             made[node] = term_of(node, arguments)
         except Unfoldable:  # a number out of the range of floats: the operation as it stands
             made[node] = opaque(node, arguments)
+        length += made[node].length
+        if length > LENGTH:
+            raise TooLong
     return made
 
 
@@ -102,10 +129,20 @@ def chains(function: Function) -> set[Node]:
 
 
 def is_real(node: Any) -> bool:
-    """Whether a value is a float, or a Python number."""
+    """Whether a value is a float, or a whole number that is known: arithmetic on other integers
+    may overflow, and stays as it is."""
     if isinstance(node.dtype, tuple):
         return False
-    return node.dtype.kind == "f" or (node.weak and node.dtype.kind == "i")
+    is_known = node.weak and node.dtype.kind == "i" and node.root == NEVER
+    return node.dtype.kind == "f" or is_known
+
+
+def as_float(node: Node, term: Term, dtype: np.dtype) -> Term:
+    """The operand of arithmetic on floats; integers are converted, as they are by it."""
+    if is_real(node) or isinstance(node.dtype, tuple) or node.dtype.kind not in "iub":
+        return term
+    parameters = {"dtype": dtype}
+    return terms.apply(CONVERT, parameters, repr(bits(parameters)), [term], None)
 
 
 def term_of(node: Node, arguments: list[Term]) -> Term:
@@ -117,10 +154,11 @@ def term_of(node: Node, arguments: list[Term]) -> Term:
         return arguments[0]
     if not is_real(node) or primitive.kind != "elementwise" or node.parameters:
         return opaque(node, arguments)
+    if name in ARITHMETIC:
+        pairs = zip(node.inputs, arguments, strict=True)
+        return ARITHMETIC[name](*[as_float(x, term, node.dtype) for x, term in pairs])
     if name != "select" and not all(is_real(x) for x in node.inputs):
         return opaque(node, arguments)
-    if name in ARITHMETIC:
-        return ARITHMETIC[name](*arguments)
     return terms.function(primitive, arguments, node)
 
 
@@ -146,7 +184,8 @@ def constant_term(node: Node) -> Term:
     """A constant: a finite real number as such, anything else (a NumPy number beside numbers of
     another precision, too) as it is."""
     value = node.parameters["value"]
-    if node.weak and is_real(node) and np.isfinite(value):
+    is_exact = not isinstance(value, int) or abs(value) <= terms.EXACT
+    if node.weak and is_real(node) and is_exact and math.isfinite(value):
         return terms.constant(value)
     return opaque(node, [])
 
@@ -154,6 +193,8 @@ def constant_term(node: Node) -> Term:
 def opaque(node: Node, arguments: list[Term]) -> Term:
     """An operation that no rule looks into; the shapes of its operands belong to it."""
     key = repr(bits(node.parameters))
+    if not is_real(node):
+        key += str(node.dtype)
     if node.primitive.kind != "elementwise":
         key += repr([x.shape for x in node.inputs])
     return terms.apply(node.primitive, node.parameters, key, arguments, node)
@@ -281,17 +322,25 @@ def emit_operation(term: Term, made: dict[Term, Any]) -> Any:
     values = [made[a] for a in arguments]
     if primitive.kind != "elementwise":
         values = [fitted(v, x) for v, x in zip(values, node.inputs, strict=True)]
+    elif node is None:  # a function of real numbers that a rule has made
+        values = [float(v) if type(v) is int else v for v in values]
+    else:
+        values = [typed_number(v, x) for v, x in zip(values, node.inputs, strict=True)]
     if not any(isinstance(v, (Expression, tuple)) for v in values):
         values[0] = as_expression(values[0])
     return op.apply(primitive, tuple(values), parameters)
+
+
+def typed_number(value: Any, x: Node) -> Any:
+    """A whole number as a float, where it was one."""
+    return float(value) if type(value) is int and x.dtype.kind == "f" else value
 
 
 def fitted(value: Any, x: Node) -> Any:
     """An operand in the shape that it had."""
     if isinstance(value, tuple) or x.shape is None:
         return value
-    if type(value) is int and x.dtype.kind == "f":
-        value = float(value)
+    value = typed_number(value, x)
     if type_of(value).shape != x.shape:
         return op.broadcast_to(as_expression(value), shape=x.shape)
     return value

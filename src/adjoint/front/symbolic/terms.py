@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -123,6 +123,11 @@ class Term:
         return f"<{self.kind} {self.text}>"
 
     @property
+    def length(self) -> int:
+        """Of how many terms or factors it is made, without what is inside of them."""
+        return len(self.parts[1]) if self.kind in ("sum", "product") else 1
+
+    @property
     def is_number(self) -> bool:
         return self.kind == "number"
 
@@ -227,22 +232,29 @@ SQUARES = (("sin", "cos", 1), ("cosh", "sinh", -1))
 
 
 def join_squares(found: dict[Term, Number]) -> list[tuple[Number, Term]] | None:
-    """The entries with `c*sin(u)**2*m + c*cos(u)**2*m` as `c*m`, and the same for cosh and sinh;
-    None where there are none."""
-    for term, factor in found.items():
-        for base, exponent in factors_of(term):
-            if not (exponent.is_number and isinstance(exponent.value, int) and exponent.value >= 2):
-                continue
-            for first, second, sign in SQUARES:
-                if not is_function(base, first):
-                    continue
+    """The entries with `c*sin(u)**2*m + c*cos(u)**2*m` as `c*m`, and the same for cosh and sinh,
+    wherever there are both; None where there are none."""
+    joined: list[tuple[Number, Term]] = []
+    for term in list(found):
+        for partner, sign, rest in partners(term) if term in found else ():
+            if partner != term and found.get(partner) == sign * found[term]:
+                joined.append((found.pop(term), rest))
+                del found[partner]
+                break
+    return [*[(c, t) for t, c in found.items()], *joined] if joined else None
+
+
+def partners(term: Term) -> Iterator[tuple[Term, int, Term]]:
+    """For each square of sin or cosh in a term: the term with that of cos or sinh in its place, the
+    sign that they must have, and the term without it."""
+    for base, exponent in factors_of(term):
+        if not (exponent.is_number and isinstance(exponent.value, int) and exponent.value >= 2):
+            continue
+        for first, second, sign in SQUARES:
+            if is_function(base, first):
                 other = apply_named(second, argument(base))
                 rest = multiply(1, [(term, ONE), (base, constant(-2))])
-                partner = multiply(1, [(rest, ONE), (other, constant(2))])
-                if found.get(partner) == sign * factor and partner != term:
-                    kept = [(c, t) for t, c in found.items() if t not in (term, partner)]
-                    return [*kept, (factor, rest)]
-    return None
+                yield multiply(1, [(rest, ONE), (other, constant(2))]), sign, rest
 
 
 # ----------------------------------------------------------------------------------------- products

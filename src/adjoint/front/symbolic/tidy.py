@@ -47,14 +47,16 @@ def number(x: Any) -> Any:
             return None
         first = value.reshape(-1)[0]
         return first.item() if bool((value == first).all()) else None
+    if isinstance(value, complex):
+        return value.real if value.imag == 0 else None
     return value if type(value) in (int, float) else None
 
 
 def filled(value: float, node: Node) -> Any:
     """A number as a constant of a node's type."""
     if not node.shape:
-        same = node.dtype == np.dtype(float)
-        return float(value) if same else node.dtype.type(value)
+        kind = {np.dtype(float): float, np.dtype(complex): complex}.get(node.dtype)
+        return node.dtype.type(value) if kind is None else kind(value)
     return op.broadcast_to(constant(node.dtype.type(value)), shape=node.shape)
 
 
@@ -79,7 +81,7 @@ def drop_subtracted_zero(node: Node, inputs: tuple) -> Any:
 @RULES.rule("mul")
 def multiply_by_number(node: Node, inputs: tuple) -> Any:
     """x*0, x*1, x*-1."""
-    if node.dtype.kind != "f":
+    if node.dtype.kind not in "fc":
         return None
     for x, factor in ((inputs[0], number(inputs[1])), (inputs[1], number(inputs[0]))):
         if factor == 0:
@@ -111,6 +113,17 @@ def raise_to_one(node: Node, inputs: tuple) -> Any:
     if number(b) == 1 and fits(a, node):
         return a
     return filled(1.0, node) if number(b) == 0 and node.dtype.kind == "f" else None
+
+
+@RULES.rule("matmul")
+def multiply_by_unit_matrix(node: Node, inputs: tuple) -> Any:
+    """I @ x, x @ I."""
+    for x, other in (inputs, inputs[::-1]):
+        value = constant_value(x)
+        is_square = isinstance(value, np.ndarray) and value.ndim == 2
+        if is_square and fits(other, node) and np.array_equal(value, np.eye(*value.shape)):
+            return other
+    return None
 
 
 @RULES.rule("select")
