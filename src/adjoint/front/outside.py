@@ -17,7 +17,7 @@ import sys
 import sysconfig
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable
-from functools import cached_property, partial, partialmethod
+from functools import cache, cached_property, partial, partialmethod
 from types import (
     FunctionType,
     MemberDescriptorType,
@@ -77,6 +77,20 @@ INSTALLED = tuple(
 PACKAGED = {"site-packages", "dist-packages"}  # folders of packages, the person's own and others
 
 
+@cache
+def real_folder(folder: str) -> str:
+    """A folder without links on the way to it; few folders hold all modules."""
+    return os.path.realpath(folder)
+
+
+def real_path(file: str) -> str:
+    """`os.path.realpath` of a file, in less time."""
+    if not os.path.isabs(file) or os.path.islink(file):
+        return os.path.realpath(file)
+    folder, name = os.path.split(file)
+    return os.path.join(real_folder(folder), name)
+
+
 def is_users_module(name: str, module: Any) -> bool:
     """Whether a module is the user's own code."""
     if name == "__main__":
@@ -86,7 +100,7 @@ def is_users_module(name: str, module: Any) -> bool:
         return False
     known = USERS.get(file)
     if known is None:
-        real = os.path.realpath(file)
+        real = real_path(file)
         is_packaged = not PACKAGED.isdisjoint(real.split(os.sep))
         known = USERS[file] = not (is_packaged or real.startswith((*INSTALLED, PACKAGE)))
     return known
@@ -99,7 +113,7 @@ def is_library(file: str) -> bool:
     """Whether code is Python's, NumPy's, SciPy's or our own."""
     known = LIBRARIES.get(file)
     if known is None:
-        real = os.path.realpath(file)
+        real = real_path(file)
         is_packaged = not PACKAGED.isdisjoint(real.split(os.sep))  # may lie inside Python's folder
         known = is_internal(file) or (real.startswith(PYTHONS) and not is_packaged)
         LIBRARIES[file] = known
