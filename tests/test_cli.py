@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cli_checks import run, working_in
 
 from adjoint import cli
 from adjoint.__main__ import main
@@ -68,26 +69,15 @@ RATE = 3.0
 
 @pytest.fixture
 def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder with `model.py`, which is the working directory; modules and paths are put back."""
-    (tmp_path / "model.py").write_text(MODEL)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "120")
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    before = set(sys.modules)
-    yield tmp_path
-    for name in set(sys.modules) - before:
-        if str(tmp_path) in str(getattr(sys.modules[name], "__file__", "")):
-            del sys.modules[name]
+    """A folder with `model.py`, which is the working directory."""
+    with working_in(tmp_path, monkeypatch, {"model.py": MODEL}, 120) as place:
+        yield place
 
 
 @pytest.fixture
 def page(monkeypatch: pytest.MonkeyPatch) -> None:
     """A wide page."""
     monkeypatch.setenv("COLUMNS", "120")
-
-
-def run(*words: str) -> int:
-    return main(list(words))
 
 
 def masked(text: str) -> str:

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cli_checks import run, working_in
 
 from adjoint import cli
-from adjoint.__main__ import main
 
 pytest.importorskip("typer", reason="typer is not installed: no command line but the tour")
 pytest.importorskip("rich", reason="rich is not installed: no command line but the tour")
@@ -131,21 +131,11 @@ model = Model()
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder with both files, which is the working directory; modules and paths are put back."""
-    (tmp_path / "regression.py").write_text(REGRESSION)
-    (tmp_path / "others.py").write_text(OTHERS)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "80")
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    before = set(sys.modules)
-    yield tmp_path
-    for name in set(sys.modules) - before:
-        if str(tmp_path) in str(getattr(sys.modules[name], "__file__", "")):
-            del sys.modules[name]
-
-
-def run(*words: str) -> int:
-    return main(list(words))
+    """A folder with both files, which is the working directory."""
+    with working_in(
+        tmp_path, monkeypatch, {"regression.py": REGRESSION, "others.py": OTHERS}, 80
+    ) as place:
+        yield place
 
 
 DATA = ("--at", "w=[1,2]", "x=[[1,2],[3,4],[5,6]]", "y=[1,1,1]", "--by", "w", "--order", "1")

@@ -59,8 +59,8 @@ INSIDE = {
     "front/draw": "boxes colours arrange plain svg raster picture values graphs fold kernels"
     " recorded",
     "front/explain": "kernels measure report",
-    "front/symbolic": "tidy structure values derivatives expression interval styles printing parse"
-    " rules terms simplify convert record",
+    "front/symbolic": "tidy structure values derivatives handle expression interval styles printing"
+    " parse rules terms simplify convert record",
     "front/numpy": "register elementwise scimath reductions ufunc_methods statistics sorting"
     " calculus contract linalg layout rearranging padding creation indexing fft writing plain"
     " methods iteration",

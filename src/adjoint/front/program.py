@@ -573,6 +573,19 @@ def is_number(x: Any) -> bool:
     return isinstance(x, (op.Traced, bool, int, float, complex))
 
 
+def require_numbers(found: Sequence[Any], name: str, what: str) -> None:
+    """Raise unless all results of a function are numbers, arrays of numbers, or traced."""
+    for x in found:
+        if not is_number(x):
+            raise TypeError(
+                message(
+                    f"{what} got a {type(x).__name__} from {name}",
+                    expected="numbers and arrays of numbers, in containers or not",
+                    operation=what,
+                )
+            )
+
+
 def written(array: Any, call: tuple[str, Any] | None = None) -> TracingError:
     """The error for an array from outside that the function under `jit` wrote into."""
     called = f" under jit({call[0]}), called at {describe(call[1])}" if call else ""

@@ -29,7 +29,7 @@ from ..transform.checkpoints import BOUNDS, Memory, memory_of
 from .arguments import name_of
 from .operands import stand_in
 from .overlay import counterpart, overlay
-from .program import Program, Recording, is_number, recorded
+from .program import Program, Recording, is_number, recorded, require_numbers
 from .trace import settled
 
 if runner not in RUNNERS:
@@ -60,15 +60,7 @@ def record_body(
     def run(leaves: list[Any]) -> tuple[list[Any], Any]:
         with overlay(function):
             found, structure = tree.flatten(call(leaves))
-        for x in found:
-            if not is_number(x):
-                raise TypeError(
-                    message(
-                        f"{what} got a {type(x).__name__} from {name_of(function)}",
-                        expected="numbers and arrays of numbers, in containers or not",
-                        operation=what,
-                    )
-                )
+        require_numbers(found, name_of(function), what)
         return found, structure
 
     leaves = [stand_in(t, bool(t.shape)) for t in types]

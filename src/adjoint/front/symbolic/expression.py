@@ -28,6 +28,7 @@ from ..compiled import jitted
 from ..operands import stand_in
 from ..trace import Tensor
 from . import derivatives
+from .handle import Unknown
 from .structure import (
     Packed,
     digest_of,
@@ -42,7 +43,7 @@ from .tidy import tidy
 from .values import USUAL, given_for, is_one, known
 
 
-class Expression(Tensor):
+class Expression(Unknown):
     """A formula: a node of an expression graph, immutable.
 
     NumPy's functions, Python's operators, indexing and methods give expressions again.  `==` is
@@ -125,26 +126,6 @@ class Expression(Tensor):
                 operation=asked,
             )
         )
-
-    def number(self, asked: str) -> Any:
-        raise self.no_number(asked)
-
-    # What tells Python's errors apart is answered as for a value inside a function's domain.
-
-    def is_zero(self) -> bool:
-        return False
-
-    def is_negative(self) -> bool:
-        return False
-
-    def is_nan(self) -> bool:
-        return False
-
-    def is_unsound(self) -> bool:
-        return False
-
-    def is_whole(self) -> bool:
-        return True
 
     def held(self) -> Any:
         """An example of its type, for what asks for no more than that."""

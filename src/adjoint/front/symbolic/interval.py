@@ -24,13 +24,13 @@ from ...base.errors import TracingError, message
 from ...graph import op
 from ...graph.op import Traced
 from ...graph.primitive import Primitive
-from ..trace import Tensor
+from .handle import Unknown
 
 SLACK = 8  # units in the last place: twice the largest error that NumPy states for its functions
 Bounds = tuple[Any, Any]
 
 
-class Interval(Tensor):
+class Interval(Unknown):
     """All numbers from `low` to `high`, for each element.
 
     Args:
@@ -118,9 +118,6 @@ class Interval(Tensor):
     def concrete(self, what: str) -> Any:
         raise self.no_number(what)
 
-    def number(self, asked: str) -> Any:
-        raise self.no_number(asked)
-
     def no_number(self, asked: str) -> TracingError:
         return TracingError(
             message(
@@ -130,23 +127,6 @@ class Interval(Tensor):
                 operation=asked,
             )
         )
-
-    # What tells Python's errors apart is answered as for a value inside a function's domain.
-
-    def is_zero(self) -> bool:
-        return False
-
-    def is_negative(self) -> bool:
-        return False
-
-    def is_nan(self) -> bool:
-        return False
-
-    def is_unsound(self) -> bool:
-        return False
-
-    def is_whole(self) -> bool:
-        return True
 
     def held(self) -> Any:
         return self.middle

@@ -21,7 +21,7 @@ from ...optimize.inline import inline_calls
 from ..arguments import name_of, signature_of
 from ..operands import stand_in
 from ..overlay import overlay
-from ..program import Recording, is_number, recorded
+from ..program import Recording, is_number, recorded, require_numbers
 from .expression import Expression, as_expression, symbol, tidied
 from .values import known
 
@@ -139,15 +139,7 @@ def expression(function: Callable, *examples: Any) -> Any:
             values[k] = x
         with overlay(function):
             found, result = tree.flatten(function(*tree.unflatten(structure, values)))
-        for x in found:
-            if not is_number(x):
-                raise TypeError(
-                    message(
-                        f"ad.expression got a {type(x).__name__} from {name_of(function)}",
-                        expected="numbers and arrays of numbers, in containers or not",
-                        operation="ad.expression",
-                    )
-                )
+        require_numbers(found, name_of(function), "ad.expression")
         return found, result
 
     examples = tuple([stand_in(t, bool(t.shape)) for t in types])
