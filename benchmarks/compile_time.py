@@ -14,105 +14,33 @@ ratios of some runs:
   again but compiles nothing: no machine code may be `added` to the disk cache, in which all of it
   is kept (`-` where the first call stored none: then nothing can be told from it).
 
+Single operations, at a thousand numbers and at a million, take part with `--operations`: most of
+their time at a million is the memory that the system hands out for a result.
+
 Unrolled programs integrate a pendulum step by step, 5 operations each: 2,000 operations within
 5 s, 100,000 within a minute. JAX takes part in the former only.
 """
 
 import argparse
-import json
 import os
 import sys
 import tempfile
-import time
 from pathlib import Path
 from statistics import median
 
 import interleave
 from interleave import Failed, Neighbours, Worker, seconds, spread, times
 from native import conclude, line
-from programs import PROGRAMS
-from programs.record import OURS, Program, Side, absent, arguments_of, finished, load, unrelated
+from programs import PROGRAMS, operations, unrolled
+from programs.record import OURS, Program
 
 COLD_TARGET, WARM_TARGET = 1 / 3, 1 / 9
 
 
-# ---------------------------------------------------------------- unrolled programs
-
-
-def pendulum(angle, speed, steps, np):
-    """So many steps of the leapfrog method, 5 operations each."""
-    for _ in range(steps):
-        speed = speed - 0.01 * np.sin(angle)
-        angle = angle + 0.01 * speed
-    return angle
-
-
-def unrolled(operations: int) -> Program:
-    """A program whose trace has so many operations, on arrays of a thousand numbers."""
-    steps = operations // 5
-
-    def data(size):
-        import numpy as np
-
-        return np.linspace(-1.0, 1.0, size), np.zeros(size)
-
-    def function(angle, speed):
-        import numpy as np
-
-        return pendulum(angle, speed, steps, np)
-
-    def ours():
-        import adjoint as ad
-
-        return ad.jit(function)
-
-    def jax():
-        import jax
-
-        return jax.jit(lambda angle, speed: pendulum(angle, speed, steps, jax.numpy))
-
-    sides = {"adjoint": Side(OURS, ours), "jax": Side("jax", jax)}
-    if operations > 10_000:
-        del sides["jax"]
-    return Program(f"unrolled {operations}", function, data, 1000, sides, new_size=900)
-
-
-UNROLLED = {unrolled(n).name: (unrolled(n), limit) for n, limit in ((2000, 5.0), (100_000, 60.0))}
-ALL = {**PROGRAMS, **{name: program for name, (program, _) in UNROLLED.items()}}
-
-
-# ---------------------------------------------------------------- one process
-
-
-def work(side_name: str, program_name: str) -> None:
-    """A worker: the first calls at two sizes, timed."""
-    program = ALL[program_name]
-    side = program.sides[side_name]
-    if reason := absent(side.library):
-        print(json.dumps({"absent": reason}), flush=True)
-        return
-    load(side.library)
-    unrelated(side.library)
-    function = side.build()
-
-    def timed(arguments):
-        start = time.perf_counter()
-        finished(side.library, function(*arguments))
-        return time.perf_counter() - start
-
-    arguments, before = arguments_of(program, side), stored()
-    answer = {"first": timed(arguments), "second": timed(arguments)}
-    between = stored()
-    if program.new_size:
-        arguments = arguments_of(program, side, program.new_size)
-        answer.update(new=timed(arguments), again=timed(arguments))
-    answer.update(kept=len(between - before), added=len(stored() - between))
-    print(json.dumps(answer), flush=True)
-
-
-def stored() -> set[Path]:
-    """The machine codes in adjoint's disk cache; what else is there tells how they are called."""
-    return {path for path in Path(os.environ["ADJOINT_CACHE"]).rglob("object-*") if path.is_file()}
+OPERATIONS = {name: operations.program(name) for name in operations.NAMES}
+UNROLLED = {name: unrolled.program(name) for name in unrolled.NAMES}
+ALL = {**PROGRAMS, **OPERATIONS, **UNROLLED}
+WORKER = str(Path(__file__).with_name("first_call.py"))
 
 
 # ---------------------------------------------------------------- the parent
@@ -124,7 +52,8 @@ def once(options: argparse.Namespace, program: Program, name: str, cache: str) -
     python = options.python_ours if ours else options.python_peer
     variables = {**interleave.limited(options.threads), "ADJOINT_CACHE": cache}
     prepare = interleave.confined(options.threads)
-    worker = Worker(options, __file__, name, program.name, python, variables, prepare)
+    what = f"{program.function.__module__}:{program.name}"
+    worker = Worker(options, WORKER, name, what, python, variables, prepare)
     worker.close()
     return worker.check
 
@@ -154,9 +83,8 @@ def run(options: argparse.Namespace, program: Program, peer: str) -> dict[str, d
 def main() -> None:
     parser = interleave.judged_arguments(__doc__)
     parser.set_defaults(rounds=5)
+    parser.add_argument("--operations", action="store_true", help="single operations instead")
     options = parser.parse_args()
-    if options.worker:
-        return work(*options.worker)
 
     missed, errors, judged, unmeasured = [], [], 0, []
     widths = (19, 10, 10, 10, 8, 17, 4, 8, 17, 4, 9, 10, 10, 6, 10, 6)
@@ -164,7 +92,7 @@ def main() -> None:
     heads = [*heads.split(","), "others"]
     print(" ".join(head.ljust(width) for head, width in zip(heads, widths, strict=True)))
     for name, program in ALL.items():
-        if options.only not in name:
+        if options.only not in name or options.operations != (name in OPERATIONS):
             continue
         peer = next((s for s, side in program.sides.items() if side.library == "jax"), "")
         try:
@@ -180,7 +108,7 @@ def main() -> None:
         last = runs[-1]
         sides = ("cold", "warm", "jax")
         cells = [name, *(seconds(last[s]["first"]).strip() if s in last else "" for s in sides)]
-        limit = UNROLLED[program.name][1] if program.name in UNROLLED else None
+        limit = unrolled.NAMES.get(program.name)
         for side, target in (("cold", COLD_TARGET), ("warm", WARM_TARGET)):
             if not peer:
                 cells += 3 * [""]

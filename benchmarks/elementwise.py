@@ -17,67 +17,23 @@ from statistics import median
 import interleave
 from interleave import OURS, Neighbours, Worker, calibrated, race, timed
 from native import conclude
+from programs.operations import (
+    ELEMENTWISE,
+    LENGTH,
+    NORMALISATIONS,
+    ONE,
+    ROWS,
+    TWO,
+    function_of,
+    operands,
+)
 from programs.record import aligned, differs, leaves, timed_loop
 
 RATIO_TARGET, SHARE_TARGET = 1.05, 0.7
 SIZES = [10**k for k in range(3, 8)]
 DTYPES = ("float32", "float64")
-ONE = "negative sqrt exp log sin tanh arcsin".split()
-TWO = "add multiply divide power arctan2".split()
-ELEMENTWISE = (
-    "negative add multiply divide sqrt exp log sin tanh power arctan2 arcsin".split()
-)  # fmt: skip
 MEMORY_BOUND = ELEMENTWISE[:5]
-NORMALISATIONS = "sum mean variance softmax layer-norm".split()
-ROWS, LENGTH = 10_000, 1_000
 BUDGET = 0.02  # seconds of a round
-
-
-def function_of(name: str):
-    """The NumPy code of an operation, as one writes it."""
-    import numpy as np
-
-    if name in ONE:
-        operation = getattr(np, name)
-        return lambda x: operation(x)
-    if name in TWO:
-        operation = getattr(np, name)
-        return lambda x, y: operation(x, y)
-
-    def softmax(x):
-        e = np.exp(x - np.max(x, axis=1, keepdims=True))
-        return e / np.sum(e, axis=1, keepdims=True)
-
-    def layer_norm(x):
-        mean, variance = np.mean(x, axis=1, keepdims=True), np.var(x, axis=1, keepdims=True)
-        return (x - mean) / np.sqrt(variance + 1e-5)
-
-    return {
-        "sum": lambda x: np.sum(x),
-        "mean": lambda x: np.mean(x),
-        "variance": lambda x: np.var(x),
-        "softmax": softmax,
-        "layer-norm": layer_norm,
-    }[name]
-
-
-def operands(name: str, dtype: str, size: int) -> tuple:
-    """Arguments inside the operation's domain."""
-    import numpy as np
-
-    rng = np.random.default_rng(0)
-    if name in NORMALISATIONS:
-        return (rng.normal(size=(ROWS, LENGTH)).astype(dtype),)
-    if name in ("sqrt", "log", "power"):
-        x = rng.uniform(0.01, 10.0, size)
-    elif name == "arcsin":
-        x = rng.uniform(-1.0, 1.0, size)
-    else:
-        x = rng.uniform(-10.0, 10.0, size)
-    if name not in TWO:
-        return (x.astype(dtype),)
-    y = rng.uniform(0.1, 3.0, size)
-    return x.astype(dtype), y.astype(dtype)
 
 
 def side(what: str, name: str, arguments: tuple) -> tuple:

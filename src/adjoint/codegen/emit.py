@@ -50,6 +50,8 @@ from .targets import Target
 from .totals import totals, write_totals
 
 APART = 60  # lines from which functions are compiled apart
+WHOLE = 200  # lines up to which a program is one function: each takes LLVM half a millisecond
+CALLED = 40  # lines that a mathematical function has
 INLINED = 40  # calls of mathematical functions up to which their bodies replace them
 SYMBOLS = re.compile(r"@[\w.]+")
 NAMES = re.compile(r"%[\w.]+")
@@ -570,7 +572,7 @@ def emit_apart(program: Program, target: Target, lanes: int) -> tuple[str, Layou
     main = main_lines(e)
     functions, modules = [], {}
     for number, lines in enumerate(e.outlined):
-        if min(len(lines), len(main)) < APART:
+        if min(length(lines), length(main)) < APART:
             functions += lines
             continue
         name = block_name(number)
@@ -582,6 +584,11 @@ def emit_apart(program: Program, target: Target, lanes: int) -> tuple[str, Layou
         value = e.service(service)
         main = [line.replace(f"ptr {name},", f"ptr {value.text},") for line in main]
     return *main_module(e, parameters, functions, main), modules
+
+
+def length(lines: Sequence[str]) -> int:
+    """How long it takes to compile a function, in lines: those of what it calls count too."""
+    return len(lines) + CALLED * sum("@math." in line for line in lines)
 
 
 def written(
@@ -645,11 +652,12 @@ def main_module(
     )
     layout = Layout(services, workspace)
     head = ", ".join(f"{kind} {name}" for kind, name in parameters)
+    how = "alwaysinline" if len(main) <= WHOLE else "noinline"
     lines = [
         *functions,
-        f"define internal i64 @body({head}) noinline {{",
+        f"define internal i64 @body({head}) {how} {{",
         *main,
-        *entry(program, layout, [kind.removesuffix(" noalias") for kind, _ in parameters]),
+        *entry(program, layout, [kind.removesuffix(" noalias") for kind, _ in parameters], how),
     ]
     return module(e, lines), layout
 
@@ -667,8 +675,8 @@ def module(e: Emitter, lines: Sequence[str]) -> str:
     return "\n".join([*declared, before, text]) + "\n"
 
 
-def entry(program: Program, layout: Layout, kinds: Sequence[str]) -> list[str]:
-    """The function that takes everything out of its slots."""
+def entry(program: Program, layout: Layout, kinds: Sequence[str], body: str) -> list[str]:
+    """The function that takes everything out of its slots, around a body that may be inlined."""
     inputs, outputs = len(program.inputs), len(program.outputs)
     symbols, constants = len(program.symbols), len(program.constants)
     first = inputs + outputs + 1
@@ -679,8 +687,8 @@ def entry(program: Program, layout: Layout, kinds: Sequence[str]) -> list[str]:
         inputs + outputs,
         *range(first + symbols + constants, first + symbols + constants + len(layout.services)),
     ]
-    is_long = any(isinstance(item, Loop) and item.blocks for item in program.body)
-    how = "noinline optnone " if is_long else ""  # compiled soon
+    is_apart = body == "noinline" and any(isinstance(x, Loop) and x.blocks for x in program.body)
+    how = "noinline optnone " if is_apart else ""  # compiled soon
     lines = [f"define i64 @program(ptr %slots) {how}{{", "entry:"]
     arguments = []
     for k, (slot, kind) in enumerate(zip(slots, kinds, strict=True)):

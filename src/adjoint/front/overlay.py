@@ -146,6 +146,7 @@ class Exchange:
         self.wanted: dict[int, Wanted] = {}  # by module
         self.passing: list[int] = []  # of them, those that are forgotten when the traces end
         self.users: list[ModuleType] = []
+        self.others: dict[str, Any] = {}  # modules that are not the user's, by name
         self.real_import = builtins.__import__
         self.real_build = builtins.__build_class__
         self.outside = Outside()
@@ -221,7 +222,19 @@ def begin() -> None:
     builtins.__build_class__ = building
     if exchange.loaded != len(sys.modules):
         exchange.loaded = len(sys.modules)
-        exchange.users = [m for name, m in list(sys.modules.items()) if is_users_module(name, m)]
+        exchange.users = users_modules()
+
+
+def users_modules() -> list[ModuleType]:
+    """The user's own modules; another's is looked at once."""
+    others, found = exchange.others, []
+    for name, module in list(sys.modules.items()):
+        if others.get(name) is not module:
+            if is_users_module(name, module):
+                found.append(module)
+            else:
+                others[name] = module
+    return found
 
 
 def widen(function: Callable, objects: list[Any]) -> None:

@@ -47,6 +47,7 @@ RARE_WORTH = 400_000  # the same in a loop with little to do beside others
 MOST = 32  # blocks
 HEAVY = 20  # additions that a dear function costs
 FEW = 32  # elements up to which loops over them are unrolled
+ONE = 4  # operations of a loop that is hardly more than one of them
 SHORT = 24  # operations of a loop that works on four registers at once
 FAR_MORE = 30  # times the work of combining blocks' accumulators, which need not be fast then
 COMBINING = 12  # vector operations for an element with a partial result for each lane
@@ -443,6 +444,12 @@ def is_chain(program: Program) -> bool:
     operations = [x for x in loop.body if isinstance(x, Operation)]
     dear = [x for x in operations if x.name in DEAR]
     return len(dear) >= 2 and len(operations) <= SHORT
+
+
+def is_brief(loop: Loop) -> bool:
+    """Whether an iteration is hardly more than one function: the processor begins the next ones
+    while it waits, so that wider vectors gain less than they cost to compile."""
+    return sum(isinstance(x, Operation) for x in walk(loop.body)) <= ONE
 
 
 def gathers(loop: Loop) -> bool:

@@ -35,7 +35,7 @@ from ..loops.levels import levels, unrolled
 from ..loops.lower import TooMuch, lower
 from ..loops.rare import mark_rare
 from ..loops.schedule import lane_classes
-from ..loops.share import gathers, heaviest, is_chain, share, work
+from ..loops.share import gathers, heaviest, is_brief, is_chain, share, work
 from ..loops.text import text
 from ..loops.tiles import tiled
 from ..optimize import routines  # noqa: F401  (what has a routine)
@@ -52,6 +52,7 @@ from .plans import Binding, cells, digest, recall, remember
 
 ALIGNMENT = 64  # bytes
 DOUBLED = 1_000_000  # work from which vectors are two registers wide: they wait less for results
+BRIEF = 100  # times as much where that gains little
 
 
 class OutOfRange(Exception):
@@ -238,7 +239,8 @@ def planned(
     gains = main is not None and not (main.rare or gathers(main)) and unrolled(main, lanes) == 1
     more = 4 if is_chain(program) else 2
     fits = longest >= 8 * lanes and shortest >= more * lanes
-    if fits and gains and program_work(program, rough) > DOUBLED:
+    least = DOUBLED * (BRIEF if main is not None and is_brief(main) else 1)
+    if fits and gains and program_work(program, rough) > least:
         lanes *= more
     program, trips = tiled(finish(share(program, lanes)), lanes)
     return levels(program, lanes, trips), lanes
