@@ -14,7 +14,7 @@ import adjoint
 
 FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 ROOT = Path(__file__).parents[1]
-PAGES = ("README.md", "docs/mathematics.md")
+PAGES = ("README.md", "docs/mathematics.md", "docs/imperative.md")
 MODULES = [
     "adjoint",
     *(

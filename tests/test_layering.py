@@ -43,7 +43,7 @@ FLOORS = {
         "front": "context operands guards writing protocols trace batch dual numpy/ linalg special"
         " mathematics drawing counterparts outside reach overlay differentiate program record"
         " arguments taylor surroundings writes compiled custom random explain/ structured"
-        " checkpoint symbolic/ draw/"
+        " checkpoint symbolic/ draw/ imperative/"
     },
     8: {"": "api testing comparison/ __init__ tour/ cli/ __main__"},  # those after it read it
 }
@@ -59,12 +59,14 @@ INSIDE = {
     "front/draw": "boxes colours arrange plain svg raster picture values graphs fold kernels"
     " recorded",
     "front/explain": "kernels measure report",
+    "front/imperative": "mode saved tensor backward function graph autograd",
     "front/symbolic": "tidy structure values derivatives handle expression interval styles printing"
     " parse rules terms simplify convert record",
     "front/numpy": "register elementwise scimath reductions ufunc_methods statistics sorting"
     " calculus contract linalg layout rearranging padding creation indexing fft writing plain"
     " methods iteration",
-    "tour": "context dataset model plot console mathematics fitting compiled rod simulation",
+    "tour": "context dataset model plot console mathematics imperative fitting compiled rod"
+    " simulation",
 }
 # Optional, or dear to load: imported inside the function that needs them.
 HEAVY = set(

@@ -30,6 +30,10 @@ from .front.custom import custom_derivative
 from .front.draw import draw
 from .front.dual import Dual
 from .front.explain import explain
+from .front.imperative import autograd
+from .front.imperative.autograd import enable_grad, no_grad, pause, record
+from .front.imperative.tensor import EagerTensor as Tensor
+from .front.imperative.tensor import tensor
 from .front.structured import cond, fori_loop, scan, switch, while_loop
 from .front.structured import each as map
 from .front.symbolic import expression, symbols
@@ -42,7 +46,9 @@ __all__ = [
     "Dual",
     "GraphError",
     "ShapeError",
+    "Tensor",
     "TracingError",
+    "autograd",
     "checkpoint",
     "checkpoint_name",
     "compare",
@@ -50,6 +56,7 @@ __all__ = [
     "custom_derivative",
     "derivative",
     "draw",
+    "enable_grad",
     "explain",
     "expression",
     "fori_loop",
@@ -64,8 +71,11 @@ __all__ = [
     "linalg",
     "linearize",
     "map",
+    "no_grad",
     "numpy",
+    "pause",
     "random",
+    "record",
     "scan",
     "special",
     "stop_gradient",
@@ -73,6 +83,7 @@ __all__ = [
     "symbolic",
     "symbols",
     "taylor",
+    "tensor",
     "testing",
     "value_and_grad",
     "vjp",

@@ -120,6 +120,16 @@ def memory_of_one(handle: Any) -> np.ndarray:
 
 def write(handle: Any, new: Any) -> None:
     """Let a handle, its base and all views of it stand for a new value of its type."""
+    around = getattr(handle, "around_write", None)
+    if around is None:
+        write_now(handle, new)
+        return
+    with around(new):
+        write_now(handle, new)
+
+
+def write_now(handle: Any, new: Any) -> None:
+    """The same, the handle having seen to what surrounds it."""
     alias = handle.alias
     if alias is not None and alias.base is not None:
         root = alias.base
@@ -129,7 +139,7 @@ def write(handle: Any, new: Any) -> None:
             if type(root.pending) is Rows and write_through_row(handle, new, root):
                 return
             root.flush()
-        write(alias.base, put_back(alias, new))
+        write_now(alias.base, put_back(alias, new))
         return
     if getattr(handle, "source", None) is not None and write_outside(handle, new):
         return

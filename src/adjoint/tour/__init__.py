@@ -11,13 +11,14 @@ import time
 from pathlib import Path
 from typing import TextIO
 
-from . import compiled, fitting, mathematics, simulation
+from . import compiled, fitting, imperative, mathematics, simulation
 from .context import Chapter, Context, duration
 
 __all__ = ["Chapter", "Context", "run"]
 
 CHAPTERS: list[Chapter] = [
     *mathematics.CHAPTERS,
+    *imperative.CHAPTERS,
     *fitting.CHAPTERS,
     *compiled.CHAPTERS,
     *simulation.CHAPTERS,

@@ -1,0 +1,38 @@
+"""`ad.autograd`: gradients of what eager tensors recorded."""
+
+from . import graph
+from .backward import backward, grad
+from .function import Function
+from .mode import (
+    detect_anomaly,
+    enable_grad,
+    is_grad_enabled,
+    is_recording,
+    is_training,
+    no_grad,
+    pause,
+    predict_mode,
+    record,
+    set_grad_enabled,
+    train_mode,
+)
+from .saved import AutogradError
+
+__all__ = [
+    "AutogradError",
+    "Function",
+    "backward",
+    "detect_anomaly",
+    "enable_grad",
+    "grad",
+    "graph",
+    "is_grad_enabled",
+    "is_recording",
+    "is_training",
+    "no_grad",
+    "pause",
+    "predict_mode",
+    "record",
+    "set_grad_enabled",
+    "train_mode",
+]

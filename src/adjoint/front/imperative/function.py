@@ -1,0 +1,302 @@
+"""`autograd.Function`: an operation whose backward the user writes.
+
+Enters: a class with static `forward(ctx, ...)` and `backward(ctx, *gradients)`.  Leaves: `apply`,
+which runs the forward without recording and leaves one node behind.  What is saved for the backward
+is checked for writes and freed as any other operation's values are; a backward that is made of
+operations on tensors is recorded in its turn under `create_graph`, so second derivatives work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ...base.dtypes import is_inexact, readable, type_of
+from ...base.errors import message
+from ...graph import op
+from ...graph.node import NEVER, Node
+from ...graph.op import Traced
+from ..custom import custom_derivative
+from ..operands import FLOAT
+from .mode import entered, mode
+from .saved import AutogradError, Saved, Value, freed
+from .tensor import EagerTensor, leaf_written, place, tensor
+
+
+class Named:
+    """What stands where a node has its primitive: a name."""
+
+    __slots__ = ("derivative", "kind", "name")
+
+    def __init__(self, name: str) -> None:
+        self.name, self.kind, self.derivative = name, "function", None
+
+
+class FunctionContext:
+    """What `forward` leaves for `backward`; attributes of the user's own may be set too."""
+
+    def __init__(self) -> None:
+        self.needs_input_grad: tuple[bool, ...] = ()
+        self._saved: list[Any] = []
+        self._constant: set[int] = set()
+        self._materialize = True
+        self._node: Node | None = None
+        self._sources: list[Any] = []  # nodes of what was saved; a number: of that output
+        self._dirty: set[int] = set()
+
+    def save_for_backward(self, *tensors: Any) -> None:
+        """Keep tensors (inputs, outputs, or others) for the backward; None is kept as None."""
+        self._saved = list(tensors)
+
+    @property
+    def saved_tensors(self) -> tuple[Any, ...]:
+        """What was saved; an error where it was written to since, or freed."""
+        if self._node is None:  # inside a transform
+            return tuple(self._saved)
+        known: Saved = self._node.tangent
+        if known.is_freed:
+            raise freed(self._node)
+        return tuple(
+            [
+                None if value is None else self._tensor(value, source)
+                for value, source in zip(known.inputs, self._sources, strict=True)
+            ]
+        )
+
+    def _tensor(self, value: Value, source: Any) -> EagerTensor:
+        """What was saved, with its history."""
+        node = self._node
+        assert node is not None
+        if type(source) is int:
+            source = item_of(node, source) if type(node.dtype) is tuple else node
+        return EagerTensor(value.read(node), source)
+
+    def mark_non_differentiable(self, *outputs: EagerTensor) -> None:
+        """These outputs require no gradient."""
+        self._constant.update(map(id, outputs))
+
+    def mark_dirty(self, *inputs: EagerTensor) -> None:
+        """These inputs were written to in place, and are given back as outputs."""
+        self._dirty.update(map(id, inputs))
+
+    def set_materialize_grads(self, value: bool) -> None:
+        """Whether an output without gradient has zeros for one (default), or None."""
+        self._materialize = bool(value)
+
+
+class Function:
+    """An operation with a backward of one's own.
+
+    Subclass it with static methods `forward(ctx, *args)` and `backward(ctx, *gradients)`, or
+    `forward(*args)` and `setup_context(ctx, inputs, output)`; call `apply`.  `backward` gives one
+    gradient for each argument of `forward`, None where there is none.
+
+    >>> import adjoint as ad, numpy as np
+    >>> class Cube(ad.autograd.Function):
+    ...     @staticmethod
+    ...     def forward(ctx, x):
+    ...         ctx.save_for_backward(x)
+    ...         return x**3
+    ...
+    ...     @staticmethod
+    ...     def backward(ctx, gradient):
+    ...         (x,) = ctx.saved_tensors
+    ...         return 3 * x**2 * gradient
+    >>> x = ad.tensor(2.0, requires_grad=True)
+    >>> Cube.apply(x).backward()
+    >>> x.grad
+    tensor(12.)
+    """
+
+    @staticmethod
+    def forward(ctx: Any, *args: Any) -> Any:
+        """The operation."""
+        raise NotImplementedError("a Function needs a static method `forward(ctx, ...)`")
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Any) -> Any:
+        """The gradients of the arguments, from those of the outputs."""
+        raise NotImplementedError("a Function needs a static method `backward(ctx, ...)`")
+
+    setup_context: Any = None
+
+    @classmethod
+    def apply(cls, *args: Any) -> Any:
+        """The operation on these arguments, recorded."""
+        if any(isinstance(x, Traced) and type(x) is not EagerTensor for x in args):
+            return traced(cls, args)
+        ctx = FunctionContext()
+        nodes = [x.node if type(x) is EagerTensor else None for x in args]
+        ctx.needs_input_grad = tuple([n is not None for n in nodes])
+        counts = [x.versions.count if type(x) is EagerTensor else 0 for x in args]
+        with entered(enabled=False):
+            found = run(cls, ctx, args)
+        outputs = found if isinstance(found, tuple) else (found,)
+        if not mode.enabled or not any(ctx.needs_input_grad):
+            return found
+        for k, (x, count) in enumerate(zip(args, counts, strict=True)):
+            if type(x) is EagerTensor and x.versions.count != count and id(x) not in ctx._dirty:
+                raise written(cls.__name__, k)
+            if id(x) in ctx._dirty and x.node is not None and x.is_leaf:
+                raise leaf_written(x)
+        made = [x if id(x) in ctx._dirty else own(x, args) for x in outputs]
+        keep(cls, ctx, args, nodes, made, outputs)
+        return tuple(made) if isinstance(found, tuple) else made[0]
+
+
+def item_of(node: Node, i: int) -> Node:
+    """One output of an operation with several."""
+    t = node.dtype[i]
+    item = op.registry["item"]
+    part = Node(item, (node,), {"index": i}, t.shape, t.dtype, t.weak, node.position, node.root)
+    part.tangent = Saved()
+    part.tangent.inputs = [None]
+    return part
+
+
+def run(cls: type[Function], ctx: FunctionContext, args: Sequence[Any]) -> Any:
+    """The forward."""
+    if cls.setup_context is None:
+        return cls.forward(ctx, *args)
+    found = cls.forward(*args)  # type: ignore[call-arg]
+    cls.setup_context(ctx, args, found)
+    return found
+
+
+def traced(cls: type[Function], args: Sequence[Any]) -> Any:
+    """The operation inside a transform: a function with a derivative of the user's own."""
+
+    def forward(*given: Any) -> Any:
+        return run(cls, FunctionContext(), given)
+
+    def rule(primals: tuple, output: Any, cotangent: Any) -> tuple:
+        ctx = FunctionContext()
+        ctx.needs_input_grad = tuple([isinstance(x, Traced) for x in primals])
+        again = run(cls, ctx, primals)
+        pairs = list(zip(again, output, strict=True)) if isinstance(again, tuple) else []
+        pairs.append((again, output))
+        ctx._saved = [next((y for x, y in pairs if x is z), z) for z in ctx._saved]
+        found = cls.backward(ctx, *(cotangent if isinstance(again, tuple) else (cotangent,)))
+        return tuple(found) if isinstance(found, (tuple, list)) else (found,)
+
+    return custom_derivative(forward, vjp=rule)(*args)
+
+
+def own(x: Any, args: Sequence[Any]) -> Any:
+    """An output as a tensor of its own: one that is an argument is another one from now on."""
+    if not isinstance(x, EagerTensor):
+        return tensor(x) if isinstance(x, (np.ndarray, np.generic, float, int, complex)) else x
+    if any(x is y for y in args) or x.node is not None or x.alias is not None:
+        return EagerTensor(x.held())
+    return x
+
+
+def written(name: str, place: int) -> AutogradError:
+    """The error for a forward that writes to an argument and does not say so."""
+    return AutogradError(
+        message(
+            f"{name}.forward wrote to its argument {place} in place",
+            expected="`ctx.mark_dirty(x)` for each argument that is written to, which is given "
+            "back as an output",
+            instead="a new tensor",
+            operation=name,
+        )
+    )
+
+
+def keep(
+    cls: type[Function], ctx: FunctionContext, args: Sequence[Any], nodes: Sequence[Node | None],
+    made: Sequence[Any], outputs: Sequence[Any],
+) -> None:  # fmt: skip
+    """Leave the node of a call, and its outputs' own."""
+    moving = [
+        type(x) is EagerTensor and is_inexact(x.dtype) and id(y) not in ctx._constant
+        for x, y in zip(made, outputs, strict=True)
+    ]
+    if not any(moving):
+        return
+    root = min([n.root for n in nodes if n is not None], default=NEVER)
+    types = tuple([type_of(x.held() if type(x) is EagerTensor else 0.0) for x in made])
+    name = Named(cls.__name__)
+    sources = tuple([FLOAT if n is None else n for n in nodes])
+    is_one = len(made) == 1
+    t = types[0]
+    node = Node(
+        name, sources, {}, t.shape if is_one else None, t.dtype if is_one else types, False,  # type: ignore
+        None, root,
+    )  # fmt: skip
+    place(node)
+    known = node.tangent = Saved()
+    known.sums = mode.summing
+    known.pull = Pull(cls, ctx, args)
+    parts = [node]
+    if not is_one:
+        item = op.registry["item"]
+        parts = [
+            Node(item, (node,), {"index": i}, u.shape, u.dtype, False, node.position, root)
+            for i, u in enumerate(types)
+        ]
+        for part in parts:
+            part.tangent = Saved()
+            part.tangent.inputs, part.tangent.sums = [None], known.sums
+    for x, part, moves in zip(made, parts, moving, strict=True):
+        if moves:
+            x.node = part
+    for x in ctx._saved:
+        place_ = next((k for k, y in enumerate(outputs) if y is x), None)
+        x = x if place_ is None else made[place_]
+        if x is None:
+            known.inputs.append(None)
+            ctx._sources.append(None)
+            continue
+        x = x if isinstance(x, EagerTensor) else tensor(x)
+        known.inputs.append(Value(x.held(), x.versions))
+        ctx._sources.append(x.node if place_ is None else place_ if moving[place_] else None)
+    ctx._saved = []
+
+
+class Pull:
+    """The user's backward as the walk calls it."""
+
+    __slots__ = ("arguments", "cls", "ctx")
+
+    def __init__(self, cls: type[Function], ctx: FunctionContext, args: Sequence[Any]) -> None:
+        self.cls, self.ctx = cls, ctx
+        self.arguments = [type_of(x.held()) if type(x) is EagerTensor else None for x in args]
+
+    def __call__(self, node: Node, gradients: Sequence[EagerTensor | None]) -> list[Any]:
+        """The gradients of the arguments; `node` is that of the call."""
+        self.ctx._node = node
+        try:
+            found = self.cls.backward(self.ctx, *gradients)
+        finally:
+            self.ctx._node = None
+        results = list(found) if isinstance(found, (tuple, list)) else [found]
+        while len(results) > len(self.arguments) and results[-1] is None:
+            results.pop()
+        name = self.cls.__name__
+        if len(results) != len(self.arguments):
+            raise AutogradError(
+                message(
+                    f"{name}.backward gave {len(results)} gradients for "
+                    f"{len(self.arguments)} arguments",
+                    expected="one for each argument of forward (None where there is none)",
+                    operation=name,
+                )
+            )
+        for k, (x, t) in enumerate(zip(results, self.arguments, strict=True)):
+            if x is None or t is None:
+                continue
+            given = results[k] = x if isinstance(x, EagerTensor) else tensor(x)
+            if given.shape != t.shape and given.size != 1:
+                raise AutogradError(
+                    message(
+                        f"{name}.backward gave {readable(given)} as gradient {k}, and the "
+                        f"argument is of shape {t.shape}",
+                        expected="a gradient of the argument's shape",
+                        operation=name,
+                    )
+                )
+        return results

@@ -1,0 +1,849 @@
+"""Tensors that record: eager arrays with gradients, for those who think in PyTorch's terms.
+
+Enters: arrays, and operations on them (operators, methods, NumPy's functions).  Leaves: tensors;
+where a gradient may be wanted, with the node that made them.  One more handle over the same rules:
+see `docs/decisions/0005-imperative-face.md`.
+"""
+
+from __future__ import annotations
+
+import copy
+import operator
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from typing import Any
+
+import numpy as np
+
+from ...base.dtypes import is_inexact, readable, type_of
+from ...base.errors import describe, message, user_frame, user_position
+from ...graph import op
+from ...graph.node import NEVER, Node
+from ...graph.op import Traced, apply
+from ...graph.primitive import ByDomain, Primitive
+from ..operands import acceptable, functions, numeric
+from ..trace import VIEWING, Tensor
+from ..writing import VIEWS, attach, from_inside, link, update
+from . import saved
+from .mode import entered, mode
+from .saved import AutogradError, Saved, Value, Versions, saved_of
+
+VARIABLE = op.registry["variable"]
+
+
+class EagerTensor(Tensor):
+    """An array that records what is done with it; made by `ad.tensor`."""
+
+    __slots__ = (
+        "alias", "gradient", "is_detached", "is_fresh", "is_retained", "node", "request", "value",
+        "versions",
+    )  # fmt: skip
+    level = 0.25  # type: ignore[assignment]  # every other handle takes it for a value
+
+    value: Any
+    node: Node | None
+
+    def __init__(self, value: Any, node: Node | None = None) -> None:
+        self.value = value if type(value) is np.ndarray else np.asarray(value)
+        self.node = node
+        self.alias = None
+        self.gradient: EagerTensor | None = None
+        self.is_retained = False
+        self.is_fresh = False  # the result of a write's own operation, which nobody else has
+        self.is_detached = False  # it shares the memory of a tensor, and not its history
+        self.request = "add"  # what a backward pass does with the gradient: add, write, null
+        self.versions = Versions()
+
+    # ---------------------------------------------------------------------------------- attributes
+
+    @property
+    def shape(self) -> tuple[int, ...]:  # type: ignore[override]
+        return np.shape(self.value)
+
+    @property
+    def dtype(self) -> np.dtype:  # type: ignore[override]
+        return self.value.dtype
+
+    weak = False  # type: ignore[assignment]
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether gradients may be asked for with respect to it, or to what it was made of."""
+        return self.node is not None
+
+    @requires_grad.setter
+    def requires_grad(self, wanted: bool) -> None:
+        self.requires_grad_(wanted)
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether no recorded operation made it: its gradients accumulate in `.grad`."""
+        return self.node is None or self.node.primitive is VARIABLE
+
+    @property
+    def grad_fn(self) -> GradientFunction | None:
+        """The operation that made it, with its inputs; None for a leaf."""
+        if self.node is None or self.node.primitive is VARIABLE:
+            return None
+        return GradientFunction(self.node)
+
+    @property
+    def grad(self) -> EagerTensor | None:
+        """The gradient that backward passes have left: of the tensor's shape and dtype."""
+        return self.gradient
+
+    @grad.setter
+    def grad(self, value: Any) -> None:
+        if value is not None:
+            if not isinstance(value, EagerTensor):
+                raise TypeError(
+                    message(
+                        f"`.grad` was set to a {type(value).__name__}",
+                        expected="a tensor, or None",
+                        instead="`x.grad = ad.tensor(...)`",
+                        operation="grad",
+                    )
+                )
+            if value.shape != self.shape or value.dtype != self.dtype:
+                raise AutogradError(
+                    message(
+                        f"`.grad` was set to {readable(value)}, and the tensor is {readable(self)}",
+                        expected="a gradient of the tensor's shape and dtype, or None",
+                        operation="grad",
+                    )
+                )
+        self.gradient = value
+
+    @grad.deleter
+    def grad(self) -> None:
+        self.gradient = None
+
+    @property
+    def data(self) -> EagerTensor:
+        """The same memory without history; writes to it are seen here."""
+        found = self.detach()
+        found.versions = Versions()
+        return found
+
+    @data.setter
+    def data(self, value: Any) -> None:
+        self.value = np.array(plain(value), self.dtype)
+
+    # --------------------------------------------------------------------------------- out of it
+
+    def numpy(self) -> np.ndarray:
+        """The array, read-only.
+
+        Raises `AutogradError` (a `RuntimeError`) where the tensor requires a gradient.
+        """
+        if self.requires_grad:
+            raise AutogradError(
+                message(
+                    f"`.numpy()` of a tensor that requires a gradient ({readable(self)}): what is "
+                    "done with the array is not recorded",
+                    expected="a tensor without history",
+                    instead="`.detach().numpy()`, or NumPy's functions on the tensor itself",
+                    operation="numpy",
+                )
+            )
+        found = np.asarray(self.held()).view()
+        found.flags.writeable = False
+        return found
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        found = self.numpy()
+        if dtype is not None and found.dtype != dtype:
+            return found.astype(dtype)
+        return found.copy() if copy else found
+
+    def item(self, *args: Any) -> Any:
+        """The number of a tensor of one element (or at a place), as Python's."""
+        return self.held().item(*args)
+
+    def tolist(self) -> Any:
+        """As `ndarray.tolist`: numbers in lists."""
+        return self.held().tolist()
+
+    def number(self, asked: str) -> Any:
+        """The number for `float()` and `complex()`."""
+        if self.size != 1:
+            raise TypeError("only tensors of one element can be converted to Python scalars")
+        return self.held().item()
+
+    def concrete(self, what: str) -> Any:
+        return self.held()
+
+    def __bool__(self) -> bool:
+        return bool(self.held())
+
+    def __int__(self) -> int:
+        return int(self.number("int()"))
+
+    def __index__(self) -> int:
+        return operator.index(self.held())
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def is_zero(self) -> bool:
+        return bool(self.held() == 0)
+
+    def shown(self) -> Any:
+        return self.held()
+
+    def __repr__(self) -> str:
+        value = np.asarray(self.held())
+        text = np.array2string(value, separator=", ", prefix="tensor(")
+        if value.dtype not in (np.dtype(float), np.dtype(int), np.dtype(bool), np.dtype(complex)):
+            text += f", dtype={value.dtype}"
+        if self.node is not None:
+            made = self.node.primitive
+            text += ", requires_grad=True" if made is VARIABLE else f", grad_fn=<{made.name}>"
+        return f"tensor({text})"
+
+    def __str__(self) -> str:
+        return repr(self)
+
+    def __format__(self, spec: str) -> str:
+        return (
+            format(self.held() if self.shape else self.held().item(), spec) if spec else str(self)
+        )
+
+    def __copy__(self) -> EagerTensor:
+        return self.clone()
+
+    def __deepcopy__(self, memo: Any) -> EagerTensor:
+        if not self.is_leaf:
+            raise AutogradError(
+                message(
+                    "a tensor with history was deep-copied",
+                    expected="a leaf",
+                    instead="`.detach().clone()`, or `.clone()` with the history",
+                    operation="deepcopy",
+                )
+            )
+        made = tensor(self.held(), requires_grad=self.requires_grad)
+        made.gradient, made.request = copy.deepcopy(self.gradient, memo), self.request
+        return made
+
+    def __reduce__(self) -> Any:
+        return rebuilt, (np.asarray(self.held()), self.requires_grad and self.is_leaf)
+
+    # --------------------------------------------------------------------------------- its history
+
+    def requires_grad_(self, requires_grad: bool = True) -> EagerTensor:
+        """Ask for gradients with respect to this leaf, or no longer; gives the tensor itself.
+
+        Raises `AutogradError` (a `RuntimeError`) for integers, and for a tensor with history.
+        """
+        if not requires_grad:
+            if self.node is not None and not self.is_leaf:
+                maker = self.node.primitive.name
+                raise AutogradError(
+                    message(
+                        f"requires_grad was set to False on a tensor that `{maker}` made",
+                        expected="a leaf",
+                        instead="`.detach()` for the same values without history",
+                        operation="requires_grad",
+                    )
+                )
+            self.node = None
+        elif self.node is None:
+            if not is_inexact(self.dtype):
+                raise AutogradError(
+                    message(
+                        f"a gradient was asked for with respect to {readable(self)}",
+                        expected="floats or complex numbers: only those can move a little",
+                        instead="`tensor(data, dtype=float, requires_grad=True)`",
+                        operation="requires_grad",
+                    )
+                )
+            node = Node(VARIABLE, (), {}, self.shape, self.dtype, False, user_position())
+            node.root = node.serial
+            saved_of(node).leaf = weakref.ref(self)
+            self.node = node
+        return self
+
+    def detach(self) -> EagerTensor:
+        """The same memory without history: a constant.  Writes are seen by both."""
+        found = EagerTensor(self.held())
+        found.is_detached = True
+        attach(self, found, op.registry["reshape"], {"shape": self.shape})
+        found.versions = self.versions
+        return found
+
+    def clone(self) -> EagerTensor:
+        """A copy, whose gradient flows back to this tensor."""
+        if self.node is None or not mode.enabled:
+            return EagerTensor(self.held().copy())
+        made = same(self)
+        made.value = np.array(made.value)
+        return made
+
+    def retain_grad(self) -> None:
+        """Keep the gradient of this tensor in `.grad`, although it is no leaf."""
+        if self.node is None:
+            raise no_history("retain_grad", self)
+        if not self.is_leaf:
+            saved_of(self.node).retained = weakref.ref(self)
+            self.is_retained = True
+
+    @property
+    def retains_grad(self) -> bool:
+        """Whether `.grad` is kept for a tensor that is no leaf."""
+        return self.is_retained
+
+    def register_hook(self, hook: Callable) -> Handle:
+        """Call `hook(gradient)` when the gradient of this tensor is known; what it gives, if it is
+        not None, takes its place.  Gives a handle with `remove()`."""
+        if self.node is None:
+            raise no_history("register_hook", self)
+        return Handle(saved_of(self.node).hooks, hook)
+
+    def backward(
+        self,
+        gradient: Any = None,
+        retain_graph: bool | None = None,
+        create_graph: bool = False,
+        inputs: Any = None,
+    ) -> None:
+        """The gradients of this tensor, into `.grad` of the leaves that it was made of.
+
+        Args:
+            gradient: what to multiply the Jacobian by from the left, of the tensor's shape; for a
+                tensor of one element 1 is meant; also for others made under `record()`.
+            retain_graph: keep what the pass reads, for another one (default: `create_graph`).
+            create_graph: record the pass, for derivatives of the gradients.
+            inputs: the tensors whose `.grad` is wanted (default: all leaves).
+
+        Raises:
+            AutogradError: (a `RuntimeError`) no gradient is required, or several elements and no
+                `gradient`, a second pass through what the first has freed, a value that was
+                overwritten.
+
+        >>> import adjoint as ad
+        >>> x, y = ad.tensor(3.0, requires_grad=True), ad.tensor(4.0, requires_grad=True)
+        >>> f = x * x * y + y + 2
+        >>> f.backward()
+        >>> x.grad, y.grad
+        (tensor(24.), tensor(10.))
+        """
+        functions["backward"](self, gradient, retain_graph, create_graph, inputs)
+
+    def attach_grad(self, grad_req: str = "write") -> None:
+        """Ask for gradients with respect to this tensor, as MXNet does: `.grad` is zero from now
+        on, and each backward pass writes it, or adds to it (`"add"`); `"null"`: no gradients."""
+        if grad_req not in ("write", "add", "null"):
+            raise ValueError(
+                message(
+                    f"attach_grad got grad_req={grad_req!r}",
+                    expected="'write', 'add' or 'null'",
+                    operation="attach_grad",
+                )
+            )
+        self.node = None  # what made it is forgotten
+        self.request = grad_req
+        self.gradient = None
+        if grad_req != "null":
+            self.requires_grad_()
+            self.gradient = EagerTensor(np.zeros(self.shape, self.dtype))
+
+    # ------------------------------------------------------------------------------------- in place
+
+    def copy_(self, source: Any) -> EagerTensor:
+        """Take over another tensor's values."""
+        return update(self, source if isinstance(source, EagerTensor) else tensor(source), "copy_")
+
+    def fill_(self, value: Any) -> EagerTensor:
+        """Write one number everywhere."""
+        return update(self, op.broadcast_to(value, shape=self.shape), "fill_")
+
+    def zero_(self) -> EagerTensor:
+        """Write zeros."""
+        return self.fill_(EagerTensor(self.dtype.type(0)))
+
+    def add_(self, other: Any, *, alpha: Any = 1) -> EagerTensor:
+        """`self += alpha * other`."""
+        return update(self, fresh(before(self) + (other if alpha == 1 else alpha * other)), "add_")
+
+    def sub_(self, other: Any, *, alpha: Any = 1) -> EagerTensor:
+        """`self -= alpha * other`."""
+        return update(self, fresh(before(self) - (other if alpha == 1 else alpha * other)), "sub_")
+
+    def mul_(self, other: Any) -> EagerTensor:
+        """`self *= other`."""
+        return update(self, fresh(before(self) * other), "mul_")
+
+    def div_(self, other: Any) -> EagerTensor:
+        """`self /= other`."""
+        return update(self, fresh(before(self) / other), "div_")
+
+    # ------------------------------------------------------------------------------------ protocols
+
+    def __getitem__(self, key: Any) -> Any:
+        return another(functions["getitem"](self, places(key)), self)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        functions["setitem"](self, places(key), value)
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+        if method != "at" and options.get("out") is None and is_constant((inputs, options)):
+            return wrapped(getattr(ufunc, method)(*arrays(inputs), **arrays(options)))
+        found = super().__array_ufunc__(ufunc, method, *inputs, **options)
+        return found if "out" in options else another(found, *inputs)
+
+    def __array_function__(self, function: Callable, types: Any, args: Any, kwargs: Any) -> Any:
+        is_view = function.__name__ in VIEWING or function.__name__ in WRITING
+        if not is_view and kwargs.get("out") is None and is_constant((args, kwargs)):
+            return wrapped(function(*arrays(args), **arrays(kwargs)))
+        found = super().__array_function__(function, types, args, kwargs)
+        return found if kwargs.get("out") is not None else another(found, args, kwargs)
+
+    # ------------------------------------------------------------------------------------ recording
+
+    def process(self, primitive: Primitive, inputs: tuple, parameters: dict[str, Any]) -> Any:
+        """Evaluate the operation on the arrays, and record it where a gradient may be wanted."""
+        values: list[Any] = []
+        nodes: list[Node | None] = []
+        is_wanted = False
+        for x in inputs:
+            if type(x) is EagerTensor:
+                values.append(x.value)
+                nodes.append(x.node)
+                is_wanted = is_wanted or x.node is not None
+            else:
+                values.append(numeric(x) if isinstance(x, np.ndarray) else x)
+                nodes.append(None)
+        output = apply(primitive, tuple(values), parameters)
+        if is_wanted and mode.enabled and primitive.name != "stop_gradient":
+            made = recorded(primitive, nodes, values, output, parameters, *inputs)
+        elif type(output) is tuple:
+            made = tuple([EagerTensor(strong(x)) for x in output])
+        else:
+            made = EagerTensor(strong(output))
+        if primitive in VIEWS and type(inputs[0]) is EagerTensor:
+            if made.shape:
+                link(inputs[0], made, primitive, parameters)
+            else:
+                attach(inputs[0], made, primitive, parameters)
+            if made.alias is not None:
+                made.versions = inputs[0].versions
+        return made
+
+    # ------------------------------------------------------------------------- in place, and copies
+
+    def held(self) -> Any:
+        self.flush()
+        return self.value
+
+    known = held
+
+    def hold(self, value: Any) -> None:
+        self.value = strong(value)
+
+    def become(self, new: Any) -> None:
+        if isinstance(new, Traced) and type(new) is not EagerTensor:
+            raise from_inside(self)
+        is_recorded = type(new) is EagerTensor and new.node is not None
+        if mode.enabled and self.node is not None and self.node.primitive is VARIABLE:
+            raise leaf_written(self)
+        self.value = strong(new.held() if type(new) is EagerTensor else new)
+        base = None if self.alias is None else self.alias.base
+        if base is None or base.versions is not self.versions:  # else the base has raised it
+            self.versions.raised()
+        if not mode.enabled or self.is_detached:
+            return
+        before = self.node
+        self.node = new.node if is_recorded else None
+        if is_recorded and new.is_fresh:
+            self.adopt(new)
+        elif is_recorded:
+            self.node = same(new).node
+        if self.is_retained and self.node is not None:
+            saved_of(self.node).retained = weakref.ref(self)
+            if before is not None:
+                saved_of(before).retained = None
+
+    def adopt(self, new: EagerTensor) -> None:
+        """What the derivative of a write reads of its own result is now in this memory."""
+        output = saved_of(new.node).output  # type: ignore[arg-type]
+        if output is not None and output.versions is new.versions:
+            output.versions, output.count = self.versions, self.versions.count
+
+    @contextmanager
+    def around_write(self, new: Any) -> Iterator[None]:
+        """A write through a tensor without history leaves that of its base as it is."""
+        x: Any = self
+        while x is not None and not x.is_detached:
+            x = None if x.alias is None else x.alias.base
+        if x is None or not mode.enabled:
+            yield
+            return
+        with entered(enabled=False):
+            yield
+        if self.is_detached and type(new) is EagerTensor and new.node is not None:
+            self.node = same(new).node
+
+    def twin(self) -> Any:
+        return EagerTensor(self.held()) if self.node is None or not mode.enabled else same(self)
+
+    def flush(self) -> None:
+        """Nothing is ever pending."""
+
+
+def is_constant(x: Any) -> bool:
+    """Whether nothing is recorded of what is done with arguments: tensors without history."""
+    if isinstance(x, Traced):
+        return type(x) is EagerTensor and (x.node is None or not mode.enabled)
+    if isinstance(x, (tuple, list)):
+        return all(map(is_constant, x))
+    return all(map(is_constant, x.values())) if type(x) is dict else True
+
+
+def arrays(x: Any) -> Any:
+    """Arguments with the arrays in place of tensors."""
+    if type(x) is EagerTensor:
+        return x.held()
+    if type(x) in (tuple, list):
+        return type(x)([arrays(y) for y in x])
+    return {k: arrays(y) for k, y in x.items()} if type(x) is dict else x
+
+
+def wrapped(x: Any) -> Any:
+    """NumPy's own answer: its arrays of numbers as tensors."""
+    if isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind in "biufc":
+        return EagerTensor(x if type(x) is np.ndarray or isinstance(x, np.generic) else np.array(x))
+    if type(x) in (tuple, list):
+        return type(x)([wrapped(y) for y in x])
+    return type(x)(*map(wrapped, x)) if isinstance(x, tuple) and hasattr(x, "_fields") else x
+
+
+def places(key: Any) -> Any:
+    """An index: tensors of integers and booleans are arrays there."""
+    if type(key) is EagerTensor:
+        return key.held() if key.dtype.kind in "biu" else key
+    return type(key)([places(k) for k in key]) if type(key) in (tuple, list) else key
+
+
+WRITING = {"copyto", "put", "place", "putmask", "fill_diagonal", "put_along_axis"}
+
+
+def augmented(name: str) -> Callable:
+    """`t += x` and its like: the tensor itself is written to, also one without axes."""
+    primitive = op.registry[name]
+
+    def call(self: EagerTensor, other: Any) -> Any:
+        if type(other) in (list, tuple):
+            other = np.asarray(plain(other))
+        elif not acceptable(other):
+            return NotImplemented
+        return update(self, fresh(apply(primitive, (before(self), other), {})), name)
+
+    return call
+
+
+def another(found: Any, *given: Any) -> Any:
+    """A result; where it is an argument itself, a view of that: each tensor has its own history."""
+    if type(found) in (tuple, list):
+        return type(found)([another(x, *given) for x in found])
+    if type(found) is not EagerTensor or not is_among(found, given):
+        return found
+    if found.node is None or not mode.enabled:
+        view = EagerTensor(found.held())
+    else:
+        view = same(found)
+    attach(found, view, op.registry["reshape"], {"shape": found.shape})
+    view.versions = found.versions
+    return view
+
+
+def is_among(x: Any, given: Any) -> bool:
+    """Whether a tensor is one of some arguments."""
+    if isinstance(given, dict):
+        given = tuple(given.values())
+    if type(given) in (tuple, list):
+        return any(is_among(x, y) for y in given)
+    return x is given
+
+
+def viewing(function: Callable) -> Callable:
+    """A method whose result may be the tensor itself."""
+
+    @wraps(function)
+    def call(self: EagerTensor, *args: Any, **kwargs: Any) -> Any:
+        return another(function(self, *args, **kwargs), self)
+
+    return call
+
+
+for name, found in list(vars(Tensor).items()):
+    if name.startswith("_") or name in vars(EagerTensor):
+        continue
+    if isinstance(found, property) and name in ("T", "mT", "real", "imag", "flat"):
+        setattr(EagerTensor, name, property(viewing(found.fget), found.fset))  # type: ignore
+    elif callable(found) and name not in (
+        "concrete", "check", "flush", "held", "hold", "known", "example", "is_negative", "is_nan",
+        "is_unsound", "is_whole", "no_number", "part", "fill", "partition", "put", "sort",
+    ):  # fmt: skip
+        setattr(EagerTensor, name, viewing(found))
+
+
+def same(x: EagerTensor) -> EagerTensor:
+    """Another tensor of the same values, with a node of its own behind it."""
+    value = x.held()
+    return recorded(op.registry["reshape"], [x.node], [None], value, {"shape": x.shape}, x)
+
+
+def fresh(x: Any) -> Any:
+    """A result that goes into a tensor, and that nobody else has."""
+    if type(x) is EagerTensor:
+        x.is_fresh = True
+    return x
+
+
+def before(x: EagerTensor) -> EagerTensor:
+    """A tensor as it is before a write, which what the write's own derivative reads survives."""
+    return EagerTensor(x.held(), x.node)
+
+
+AUGMENTED = {
+    "iadd": "add", "isub": "sub", "imul": "mul", "itruediv": "div", "ifloordiv": "floor_divide",
+    "imod": "remainder", "ipow": "pow", "iand": "bitwise_and", "ior": "bitwise_or",
+    "ixor": "bitwise_xor", "ilshift": "left_shift", "irshift": "right_shift",
+}  # fmt: skip
+for method, operation in AUGMENTED.items():
+    setattr(EagerTensor, f"__{method}__", augmented(operation))
+
+
+def strong(value: Any) -> np.ndarray:
+    """An operation's result as a tensor holds it: an array, also without axes."""
+    return value if type(value) is np.ndarray else np.asarray(value)
+
+
+def recorded(
+    primitive: Primitive,
+    nodes: list[Any],
+    values: list[Any],
+    output: Any,
+    parameters: dict[str, Any],
+    *inputs: Any,
+) -> Any:
+    """The tensors of an operation's output, with its node and what its derivative reads."""
+    several = output if type(output) is tuple else (output,)
+    types = [type_of(x) for x in several]
+    if not any(is_inexact(t.dtype) for t in types):
+        made = [EagerTensor(strong(x)) for x in several]
+        return tuple(made) if type(output) is tuple else made[0]
+    count = len(nodes)
+    is_complex = type(primitive.derivative) is ByDomain and any(
+        type_of(v).dtype.kind == "c" for v in values
+    )
+    needs = primitive.needs(count, is_complex)
+    need = 0
+    for i, node in enumerate(nodes):
+        if node is not None:
+            need |= needs[i]
+    known = Saved()
+    known.sums = mode.summing
+    known.inputs = [
+        kept(v, x) if need >> i & 1 else None
+        for i, (v, x) in enumerate(zip(values, inputs, strict=True))
+    ]
+    arguments = tuple([
+        n if n is not None else type_of(x.value if type(x) is EagerTensor else x)
+        for n, x in zip(nodes, inputs, strict=True)
+    ])  # fmt: skip
+    root = min([n.root for n in nodes if n is not None], default=NEVER)
+    if type(output) is not tuple:
+        t = types[0]
+        node = Node(primitive, arguments, parameters, t.shape, t.dtype, t.weak, None, root)
+        place(node)
+        node.tangent = known
+        result = EagerTensor(strong(output), node)
+        if need >> count & 1:
+            known.output = Value(result.value, result.versions)
+        return result
+    node = Node(primitive, arguments, parameters, None, tuple(types), False, None, root)
+    place(node)
+    node.tangent = known
+    found: list[Any] = []
+    item = op.registry["item"]
+    for i, (x, t) in enumerate(zip(several, types, strict=True)):
+        made_one = EagerTensor(strong(x))
+        if is_inexact(t.dtype):
+            part = Node(item, (node,), {"index": i}, t.shape, t.dtype, t.weak, node.position, root)
+            part.tangent = Saved()
+            part.tangent.inputs, part.tangent.sums = [None], known.sums
+            made_one.node = part
+        found.append(made_one)
+    if need >> count & 1:
+        known.output = Value(output, None)
+    return tuple(found)
+
+
+def kept(value: Any, x: Any) -> Value:
+    """A value that a rule reads: of an array of the user's, which may change, a copy."""
+    if type(x) is EagerTensor:
+        return Value(value, x.versions)
+    is_users = type(value) is np.ndarray and value.flags.writeable
+    return Value(value.copy() if is_users else value, None)
+
+
+def place(node: Node) -> None:
+    """The user's line at a node."""
+    frame = user_frame(4)
+    if frame is not None:
+        node.code, node.offset = frame.f_code, frame.f_lasti
+
+
+class GradientFunction:
+    """The operation that made a tensor, as `.grad_fn` shows it."""
+
+    __slots__ = ("node",)
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+
+    def name(self) -> str:
+        """The operation's name."""
+        return self.node.primitive.name
+
+    @property
+    def next_functions(self) -> tuple[tuple[Any, int], ...]:
+        """The operations that made its inputs (None: a constant), each with the number of the
+        output that it reads."""
+        return tuple(
+            [(GradientFunction(x), 0) if type(x) is Node else (None, 0) for x in self.node.inputs]
+        )
+
+    @property
+    def variable(self) -> Any:
+        """The leaf, where it stands for one."""
+        return saved_of(self.node).leaf and saved_of(self.node).leaf()  # type: ignore[misc]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, GradientFunction) and other.node is self.node
+
+    def __hash__(self) -> int:
+        return id(self.node)
+
+    def __repr__(self) -> str:
+        inputs = ", ".join(map(made_by, self.node.inputs))
+        return f"<{self.name()}({inputs}) at {describe(self.node.position)}>"
+
+
+def made_by(x: Any) -> str:
+    """What made an input, in a word."""
+    if type(x) is not Node:
+        return "constant"
+    return "leaf" if x.primitive is VARIABLE else x.primitive.name
+
+
+class Handle:
+    """A hook that was registered; `remove()` takes it back."""
+
+    __slots__ = ("hooks", "key")
+    number = 0
+
+    def __init__(self, hooks: dict[int, Callable], hook: Callable) -> None:
+        Handle.number += 1
+        self.hooks, self.key = hooks, Handle.number
+        hooks[self.key] = hook
+
+    def remove(self) -> None:
+        """The hook is called no more."""
+        self.hooks.pop(self.key, None)
+
+    def __enter__(self) -> Handle:
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self.remove()
+
+
+def no_history(operation: str, x: EagerTensor) -> AutogradError:
+    """The error for a tensor that requires no gradient."""
+    return AutogradError(
+        message(
+            f"`{operation}` of a tensor that requires no gradient ({readable(x)})",
+            expected="a tensor with requires_grad=True, or one that was made of such tensors",
+            instead="`tensor(data, requires_grad=True)`, or `.requires_grad_()` before the "
+            "operations; not inside `no_grad()`",
+            operation=operation,
+        )
+    )
+
+
+def leaf_written(x: EagerTensor) -> AutogradError:
+    """The error for a write into a leaf that requires a gradient."""
+    return AutogradError(
+        message(
+            f"a leaf that requires a gradient ({readable(x)}) was written to in place: the values "
+            "at which its gradient is taken would be lost",
+            expected="writes into leaves inside `with ad.no_grad():`",
+            instead="`with ad.no_grad(): x -= step`, or a new tensor (`y = x - step`)",
+            operation="in-place write",
+        )
+    )
+
+
+def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> EagerTensor:
+    """A tensor that holds a copy of the data, and records what is done with it.
+
+    Args:
+        data: a number, an array, a tensor, or nested lists of them.
+        dtype: of the result; by default NumPy's: float64 for Python floats, int64 for ints.
+        requires_grad: whether gradients may be asked for with respect to it.
+
+    Returns:
+        An eager tensor: operators, methods and NumPy's functions work on it, with NumPy's
+        promotion.
+
+    Raises:
+        AutogradError: (a `RuntimeError`) a gradient is required of integers.
+        TypeError: the data are no numbers.
+
+    >>> import adjoint as ad, numpy as np
+    >>> x = ad.tensor([1.0, 2.0], requires_grad=True)
+    >>> y = np.sum(np.sin(x) * x)
+    >>> y.backward()
+    >>> x.grad
+    tensor([1.38177329, 0.07700375])
+    """
+    if isinstance(data, Traced) and type(data) is not EagerTensor:
+        return data  # type: ignore[return-value]  # inside a transform its value is a tensor
+    value = np.array(plain(data), dtype)
+    if value.dtype.kind not in "biufc":
+        raise TypeError(
+            message(
+                f"tensor() got data of dtype {value.dtype}",
+                expected="numbers, arrays of numbers, or nested lists of them",
+                operation="tensor",
+            )
+        )
+    made = EagerTensor(value)
+    return made.requires_grad_() if requires_grad else made
+
+
+def plain(x: Any) -> Any:
+    """The array of a tensor; also inside lists."""
+    if type(x) is EagerTensor:
+        return x.held()
+    return [plain(y) for y in x] if isinstance(x, (list, tuple)) else x
+
+
+def rebuilt(value: np.ndarray, requires_grad: bool) -> EagerTensor:
+    """A tensor from a pickle."""
+    return tensor(value, requires_grad=requires_grad)
+
+
+def unwrapped(value: Any) -> Any:
+    """What the user's hooks gave back, as rules read it."""
+    return value.held() if type(value) is EagerTensor else value
+
+
+saved.wrap, saved.unwrap = EagerTensor, unwrapped
+
+__all__ = ["EagerTensor", "tensor"]

@@ -1,0 +1,608 @@
+"""Eager tensors as a user sees them: the cases with their figures, errors word by word, memory."""
+
+import copy
+import gc
+import inspect
+import pickle
+import subprocess
+import sys
+import threading
+import weakref
+
+import numpy as np
+import pytest
+
+import adjoint as ad
+
+
+def close(found, expected):
+    """Whether a tensor holds these numbers."""
+    np.testing.assert_allclose(found.detach().numpy(), expected, rtol=1e-13, atol=1e-13)
+
+
+def leaf(data):
+    """A tensor whose gradient is wanted."""
+    return ad.tensor(data, requires_grad=True)
+
+
+# ----------------------------------------------------------------------------------- the cases
+
+
+def test_gradients_of_two_leaves():
+    x, y = leaf(3.0), leaf(4.0)
+    f = x * x * y + y + 2
+    assert f.item() == 42.0
+    f.backward()
+    assert (x.grad.item(), y.grad.item()) == (24.0, 10.0)
+    assert x.grad.dtype == np.float64
+    assert not x.grad.requires_grad
+
+
+def test_second_derivatives_one_by_one():
+    x, y = leaf(3.0), leaf(4.0)
+    dx, dy = ad.autograd.grad(x * x * y + y + 2, (x, y), create_graph=True)
+    first = ad.autograd.grad(dx, (x, y), retain_graph=True)
+    assert [g.item() for g in first] == [8.0, 6.0]
+    with pytest.raises(RuntimeError, match="was not used to make the outputs"):
+        ad.autograd.grad(dy, (x, y), retain_graph=True)
+    second = ad.autograd.grad(dy, (x, y), allow_unused=True)
+    assert second[0].item() == 6.0
+    assert second[1] is None
+
+
+def test_a_second_pass_through_a_freed_graph():
+    x = leaf(3.0)
+    y = x * x
+    y.backward()
+    with pytest.raises(RuntimeError, match="a second backward pass went through a graph"):
+        y.backward()
+    assert x.grad.item() == 6.0
+
+
+def test_a_second_pass_through_a_graph_that_was_kept():
+    x = leaf(3.0)
+    y = x * x
+    y.backward(retain_graph=True)
+    y.backward()
+    assert x.grad.item() == 12.0
+
+
+def test_attached_gradients_are_written():
+    x = ad.tensor(np.arange(4.0))
+    x.attach_grad()
+    close(x.grad, np.zeros(4))
+    with ad.record():
+        y = 2 * np.dot(x, x)
+    assert y.item() == 28.0
+    y.backward()
+    close(x.grad, [0.0, 4.0, 8.0, 12.0])
+    with ad.record():
+        y = x.sum()
+    y.backward()
+    close(x.grad, np.ones(4))
+
+
+@pytest.mark.parametrize(("request_", "after"), [("write", 1.0), ("add", 5.0), ("null", None)])
+def test_what_a_pass_does_with_the_gradient(request_, after):
+    x, z = ad.tensor([2.0]), leaf([1.0])
+    x.attach_grad(request_)
+    for factor in (4.0, 1.0):
+        with ad.record():
+            y = factor * x * z
+        y.backward()
+    if after is None:
+        assert x.grad is None
+        assert not x.requires_grad
+    else:
+        close(x.grad, [after])
+
+
+def test_a_vector_that_was_recorded_sums():
+    x = ad.tensor(np.arange(4.0))
+    x.attach_grad()
+    with ad.record():
+        y = x * x
+    y.backward()
+    close(x.grad, [0.0, 2.0, 4.0, 6.0])
+
+
+def test_an_explicit_head_gradient():
+    x = leaf(np.linspace(-5, 5, 20))
+    y = np.exp(-(x**2))
+    y.backward(np.ones(20))
+    at = np.linspace(-5, 5, 20)
+    close(x.grad, -2 * at * np.exp(-(at**2)))
+
+
+def test_detached_values_are_constants():
+    x = ad.tensor(np.arange(4.0))
+    x.attach_grad()
+    with ad.record():
+        y = x * x
+        z = y.detach() * x
+    z.backward()
+    close(x.grad, np.arange(4.0) ** 2)
+    y.backward()
+    close(x.grad, 2 * np.arange(4.0))
+
+
+@pytest.mark.parametrize("value", [0.7, -0.3, [0.5, -1.5], [[1.0, 2.0], [3.0, -4.0]]])
+def test_control_flow(value):
+    a = leaf(value)
+    b = 2 * a
+    while np.linalg.norm(b) < 1000:
+        b = 2 * b
+    c = b if b.sum() > 0 else 100 * b
+    c.backward(np.ones(c.shape))
+    close(a.grad, (c / a).detach().numpy())
+
+
+def test_memory_by_recomputing_and_by_files(tmp_path):
+    """Each figure from a process of its own: the peak of what is held for the backward pass."""
+    script = """
+        import sys, tracemalloc
+        import numpy as np
+        import adjoint as ad
+
+        def layer(x, k):
+            return np.sin(x) * np.exp(-x * k) + np.tanh(x)
+
+        x = ad.tensor(np.linspace(0.0, 1.0, 100_000), requires_grad=True)
+        how = sys.argv[1]
+        tracemalloc.start()
+        y = x
+        context = ad.autograd.graph.save_on_disk(sys.argv[2], least=1000)
+        if how == "files":
+            context.__enter__()
+        for k in range(12):
+            y = layer(y, k / 12)
+        if how == "files":
+            context.__exit__(None, None, None)
+        held = tracemalloc.get_traced_memory()[0]
+        y.sum().backward()
+        print(held, float(x.grad.sum()))
+    """
+    found = {}
+    for how in ("plain", "files"):
+        command = [sys.executable, "-c", inspect.cleandoc(script), how, str(tmp_path)]
+        out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        found[how] = [float(x) for x in out.split()]
+    assert found["plain"][1] == found["files"][1]
+    assert found["files"][0] < found["plain"][0] / 4
+    assert not list(tmp_path.iterdir())
+
+
+# ----------------------------------------------------------------------------- what a tensor is
+
+
+def test_what_data_become():
+    assert ad.tensor(1.0).dtype == np.float64
+    assert ad.tensor([1, 2]).dtype == np.array([1, 2]).dtype
+    assert ad.tensor([1, 2], dtype=np.float32).dtype == np.float32
+    assert ad.tensor(np.float32(2)).dtype == np.float32
+    assert (ad.tensor([1.0], dtype="float32") * 2.0).dtype == np.float32
+    assert (ad.tensor([1.0], dtype="float32") * np.ones(1)).dtype == np.float64
+    data = np.zeros(3)
+    x = ad.tensor(data)
+    data[0] = 1.0
+    close(x, np.zeros(3))
+
+
+def test_leaves_and_what_was_made_of_them():
+    x = leaf([1.0, 2.0])
+    y = (x * 2).sum()
+    assert x.is_leaf and x.grad_fn is None and x.requires_grad
+    assert not y.is_leaf and y.grad_fn.name() == "sum"
+    ((inner, place),) = y.grad_fn.next_functions
+    assert (inner.name(), place) == ("mul", 0)
+    assert repr(y.grad_fn).startswith("<sum(mul) at test_imperative.py:")
+    assert repr(x) == "tensor([1., 2.], requires_grad=True)"
+    assert repr(y) == "tensor(6., grad_fn=<sum>)"
+    assert repr(ad.tensor([1], dtype="float32")) == "tensor([1.], dtype=float32)"
+    assert f"{y:.2f}" == "6.00"
+
+
+def test_no_grad_and_its_like():
+    x = leaf(2.0)
+    with ad.no_grad():
+        assert not (x * x).requires_grad
+        with ad.enable_grad():
+            assert (x * x).requires_grad
+    assert (x * x).requires_grad
+
+    @ad.no_grad()
+    def square(x):
+        return x * x
+
+    assert not square(x).requires_grad
+    with ad.autograd.set_grad_enabled(False):
+        assert not ad.autograd.is_grad_enabled()
+    assert ad.autograd.is_grad_enabled()
+    with pytest.raises(ZeroDivisionError), ad.no_grad():
+        raise ZeroDivisionError
+    assert ad.autograd.is_grad_enabled()
+
+
+def test_training_and_recording():
+    assert not ad.autograd.is_training() and not ad.autograd.is_recording()
+    with ad.record():
+        assert ad.autograd.is_training() and ad.autograd.is_recording()
+        with ad.autograd.predict_mode():
+            assert not ad.autograd.is_training()
+        with ad.pause():
+            assert not ad.autograd.is_training() and not ad.autograd.is_recording()
+    with ad.record(train_mode=False):
+        assert not ad.autograd.is_training()
+    with ad.autograd.train_mode():
+        assert ad.autograd.is_training() and not ad.autograd.is_recording()
+
+
+def test_hooks():
+    x = leaf(2.0)
+    seen = []
+    handle = x.register_hook(lambda g: seen.append(g.item()) or 10 * g)
+    (x * x).backward()
+    assert seen == [4.0] and x.grad.item() == 40.0
+    handle.remove()
+    y = 3 * x
+    y.retain_grad()
+    y.register_hook(lambda g: 2 * g)
+    (y * y).backward()
+    assert y.grad.item() == 24.0 and x.grad.item() == 40.0 + 72.0
+
+
+def test_complex_gradients_are_conjugated():
+    z = leaf(1 + 2j)
+    (abs(z) ** 2).backward()
+    assert z.grad.item() == 2 + 4j
+    z = leaf(1 + 2j)
+    (z**3).backward(ad.tensor(1 + 0j))
+    np.testing.assert_allclose(z.grad.item(), np.conj(3 * (1 + 2j) ** 2))
+
+
+def test_steps_of_gradient_descent():
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(50, 3)), rng.normal(size=50)
+    w, offset = leaf(np.zeros(3)), leaf(0.0)
+    for _ in range(300):
+        loss = np.mean((a @ w + offset - b) ** 2)
+        loss.backward()
+        with ad.no_grad():
+            w -= 0.3 * w.grad
+            offset -= 0.3 * offset.grad
+        w.grad = offset.grad = None
+    assert w.is_leaf and offset.is_leaf and w.requires_grad and offset.requires_grad
+    best = np.linalg.lstsq(np.c_[a, np.ones(50)], b, rcond=None)[0]
+    np.testing.assert_allclose([*w.detach().numpy(), offset.item()], best, atol=1e-10)
+
+
+def test_tensors_go_through_transforms():
+    x = ad.tensor([1.0, 2.0, 3.0])
+    for found, expected in (
+        (ad.grad(lambda t: np.sum(t**3))(x), [3.0, 12.0, 27.0]),
+        (ad.vmap(lambda t: t * t)(x), [1.0, 4.0, 9.0]),
+        (ad.jit(lambda t: 2 * t)(x), [2.0, 4.0, 6.0]),
+        (ad.jvp(np.sin, (x,), (np.ones(3),))[1], np.cos([1.0, 2.0, 3.0])),
+    ):
+        assert isinstance(found, ad.Tensor)
+        close(found, expected)
+    y = leaf([1.0, 2.0])
+    ad.grad(lambda t: np.sum(t**3))(y).sum().backward()
+    close(y.grad, [6.0, 12.0])
+
+
+def test_a_function_that_uses_tensors_is_differentiated():
+    def loss(x):
+        scale = leaf(3.0)
+        y = scale * x * x
+        return y
+
+    assert ad.grad(loss)(2.0).item() == 12.0
+
+
+def test_copies_and_pickles():
+    x = leaf([1.0, 2.0])
+    for made in (copy.deepcopy(x), pickle.loads(pickle.dumps(x))):
+        assert made.requires_grad and made.is_leaf and made is not x
+        close(made, [1.0, 2.0])
+    y = x.clone()
+    y.sum().backward()
+    close(x.grad, [1.0, 1.0])
+
+
+# --------------------------------------------------------------------- each tensor's own history
+
+
+CHANGE_NOTHING = [
+    lambda x: x[:],
+    lambda x: x[...],
+    lambda x: x.reshape(2),
+    lambda x: x.ravel(),
+    lambda x: x.squeeze(),
+    lambda x: x.T,
+    lambda x: x.real,
+    lambda x: x.copy(),
+    lambda x: x.flatten(),
+    lambda x: x.astype(float),
+    lambda x: +x,
+    lambda x: x.clone(),
+    lambda x: copy.copy(x),
+    lambda x: np.copy(x),
+    lambda x: np.squeeze(x),
+    lambda x: np.real(x),
+    lambda x: np.concatenate([x]),
+    lambda x: np.atleast_1d(x),
+    lambda x: np.roll(x, 0),
+    lambda x: np.tile(x, 1),
+]
+
+
+@pytest.mark.parametrize("change", CHANGE_NOTHING)
+def test_what_changes_nothing_is_another_tensor(change):
+    x = leaf([2.0, 3.0])
+    y = change(x)
+    assert y is not x and not y.is_leaf
+    y.register_hook(lambda g: -g)
+    (5 * x + y).sum().backward()
+    close(x.grad, [4.0, 4.0])
+    (found,) = ad.autograd.grad((x * (z := change(x))).sum(), z)
+    close(found, [2.0, 3.0])
+    with ad.no_grad():
+        assert not change(x).requires_grad
+
+
+def test_what_is_copied_in_keeps_its_own_history():
+    x = leaf([2.0, 3.0])
+    y, z = ad.tensor([0.0, 0.0]), np.exp(x)
+    y.copy_(z)
+    y.register_hook(lambda g: -g)
+    y += 1
+    (y.sum() + z.sum()).backward()
+    close(x.grad, [0.0, 0.0])
+
+
+def test_arrays_of_the_user_may_change():
+    a, places, mask = np.array([1.0, 2.0, 3.0]), np.array([0, 1]), np.array([True, False, True])
+    x = leaf(np.ones(3))
+    y = (x * a).sum() + x[places].sum() + np.where(mask, x, 0.0).sum()
+    a[:], places[:], mask[:] = 100.0, 2, False
+    y.backward()
+    close(x.grad, [3.0, 3.0, 4.0])
+
+
+def test_views_of_tensors_without_axes():
+    x = leaf(2.0)
+    y = x * 1
+    v = y.reshape(1)
+    v *= 3
+    assert y.item() == 6.0
+    y.backward()
+    assert x.grad.item() == 3.0
+    row = leaf([1.0, 2.0]) * 1
+    first = row[0]
+    first *= 5
+    close(row, [5.0, 2.0])
+
+
+def test_views_of_gradients():
+    x = leaf([1.0, 2.0])
+    (x * x).sum().backward()
+    same, part = x.grad.detach(), x.grad[0:1]
+    (x * x).sum().backward()
+    close(same, [4.0, 8.0])
+    close(part, [4.0])
+
+
+def test_a_gradient_is_retained_after_a_write():
+    x = leaf([1.0, 2.0])
+    y = x * 3
+    y.retain_grad()
+    y *= 2
+    (y * y).sum().backward()
+    close(y.grad, [12.0, 24.0])
+
+
+def test_a_pass_frees_what_it_has_read():
+    x = leaf([1.0, 2.0])
+    y = np.exp(x)
+    (gradient,) = ad.autograd.grad((y * y).sum(), y)
+    y.backward(gradient)
+    close(x.grad, 2 * np.exp([2.0, 4.0]))
+
+
+def test_steps_have_a_derivative_of_zero():
+    x = leaf([1.5, 2.5])
+    np.floor(x).sum().backward()
+    close(x.grad, [0.0, 0.0])
+
+
+def test_a_detached_tensor_takes_values_over():
+    x = leaf([1.0, 2.0])
+    x.detach().copy_(2 * x)
+    assert x.is_leaf and x.requires_grad
+    close(x, [2.0, 4.0])
+
+
+class Tenfold(ad.autograd.Function):
+    """The same, and ten times its derivative."""
+
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x * 1
+
+    @staticmethod
+    def backward(ctx, gradient):
+        (x,) = ctx.saved_tensors
+        assert np.shape(x) == np.shape(gradient)
+        return 10 * gradient
+
+
+def test_a_function_inside_transforms():
+    x = np.array([1.0, 2.0])
+    loss = lambda x: np.sum(Tenfold.apply(x) ** 2)
+    np.testing.assert_allclose(ad.grad(loss)(x), 20 * x)
+    np.testing.assert_allclose(ad.jit(ad.grad(loss))(x), 20 * x)
+    np.testing.assert_allclose(ad.vmap(ad.grad(lambda x: Tenfold.apply(x)))(x), [10.0, 10.0])
+    close(ad.grad(loss)(ad.tensor(x)), 20 * x)
+
+
+def test_a_function_that_writes():
+    class Triple(ad.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            x *= 3
+            ctx.mark_dirty(x)
+            return x
+
+        @staticmethod
+        def backward(ctx, gradient):
+            return 3 * gradient
+
+    x = leaf([1.0, 1.0])
+    y = x * 2
+    assert Triple.apply(y) is y
+    y.sum().backward()
+    close(x.grad, [6.0, 6.0])
+    assert "leaf that requires a gradient" in raised(lambda: Triple.apply(x))
+
+    class Silent(Triple):
+        @staticmethod
+        def forward(ctx, x):
+            x *= 3
+            return x
+
+    assert "wrote to its argument 0" in raised(lambda: Silent.apply(x * 2))
+
+
+def test_a_mode_belongs_to_its_thread():
+    @ad.no_grad()
+    def inside(entered, leave):
+        entered.set()
+        assert leave.wait(10)
+        return ad.autograd.is_grad_enabled()
+
+    def run(events, results):
+        results.append(inside(*events))
+        results.append(ad.autograd.is_grad_enabled())
+
+    events = [(threading.Event(), threading.Event()) for _ in range(2)]
+    results = [[], []]
+    threads = [
+        threading.Thread(target=run, args=pair) for pair in zip(events, results, strict=True)
+    ]
+    for thread, (entered, _) in zip(threads, events, strict=True):
+        thread.start()
+        assert entered.wait(10)
+    for thread, (_, leave) in zip(threads, events, strict=True):
+        leave.set()
+        thread.join()
+    assert results == [[False, True], [False, True]]
+
+
+# ------------------------------------------------------------------------------------- memory
+
+
+def test_passes_leave_nothing_to_the_collector():
+    x = leaf(np.ones(3))
+    gc.collect()
+    gc.disable()
+    try:
+        before = len(gc.get_objects())
+        for _ in range(50):
+            np.exp(x).sum().backward()
+            Tenfold.apply(x).sum().backward()
+        assert len(gc.get_objects()) - before < 100
+    finally:
+        gc.enable()
+
+
+def test_saved_values_are_freed_by_the_pass():
+    x = leaf(np.ones(1000))
+    y = np.exp(x)
+    z = np.sin(y).sum()
+    value = weakref.ref(y.value)
+    del y
+    gc.collect()
+    assert value() is not None
+    z.backward()
+    gc.collect()
+    assert value() is None
+    assert z.item() != 0
+
+
+def test_a_graph_goes_with_its_result():
+    x = leaf(np.ones(10))
+    y = np.exp(x)
+    value = weakref.ref(y.value)
+    del y
+    assert value() is None
+
+
+# ------------------------------------------------------------------------------------- errors
+
+
+def raised(function):
+    """The text of the RuntimeError that a function raises, without the position's number."""
+    with pytest.raises(RuntimeError) as error:
+        function()
+    return str(error.value)
+
+
+def test_a_vector_without_a_gradient():
+    y = leaf([1.0, 2.0]) * 2
+    text = raised(lambda: y.backward())
+    assert text.startswith(
+        "`backward` of float64[2], which has several elements, and no gradient.\n"
+        "  expected: a tensor of one element, or what to multiply the Jacobian by\n"
+        "  at test_imperative.py:"
+    )
+    assert text.endswith("of shape (2,); inside `ad.record()` the sum is meant")
+
+
+def test_no_gradient_is_required():
+    text = raised(lambda: (ad.tensor([1.0]) * 2).sum().backward())
+    assert "`backward` of a tensor that requires no gradient (float64)" in text
+
+
+def test_integers_have_no_gradients():
+    text = raised(lambda: ad.tensor([1, 2], requires_grad=True))
+    assert text.startswith("a gradient was asked for with respect to int64[2].\n")
+    assert "expected: floats or complex numbers" in text
+
+
+def test_a_leaf_is_not_written():
+    x = leaf([1.0, 2.0])
+
+    def write():
+        x[0] = 3.0
+
+    assert raised(write).startswith("a leaf that requires a gradient (float64[2]) was written to")
+    assert x.tolist() == [1.0, 2.0]
+
+
+def test_a_saved_value_is_not_overwritten():
+    x = leaf([1.0, 2.0])
+    y = np.exp(x)
+    y += 1
+    text = raised(lambda: y.sum().backward())
+    assert "a value that the derivative of `exp` reads was modified in place" in text
+    assert "used at test_imperative.py:" in text and "written at test_imperative.py:" in text
+    assert x.grad is None
+
+
+def test_numpy_of_what_has_history():
+    x = leaf([1.0])
+    assert "`.detach().numpy()`" in raised(lambda: x.numpy())
+    assert "`.detach().numpy()`" in raised(lambda: np.asarray(x))
+    with pytest.raises(ValueError, match="read-only"):
+        x.detach().numpy()[0] = 2.0
+
+
+def test_anomalies_name_the_forward_line():
+    x = leaf(0.0)
+    y = np.sqrt(x * 2.0)
+    with ad.autograd.detect_anomaly():
+        text = raised(lambda: y.backward())
+    assert text.startswith("the derivative of `sqrt` gave a gradient that is infinite; ")
+    assert "y = np.sqrt(x * 2.0)" in text
