@@ -300,6 +300,12 @@ def test_a_function_that_uses_tensors_is_differentiated():
     assert ad.grad(loss)(2.0).item() == 12.0
 
 
+def test_a_tensor_of_a_traced_value_has_the_dtype_that_was_asked_for():
+    single = ad.jit(lambda x: ad.tensor(x, dtype=np.float32) * 2)(np.array([0.5]))
+    assert single.dtype == np.float32
+    assert ad.grad(lambda x: ad.tensor(x, dtype=np.float32) * 2)(0.5) == 2.0
+
+
 def test_copies_and_pickles():
     x = leaf([1.0, 2.0])
     for made in (copy.deepcopy(x), pickle.loads(pickle.dumps(x))):

@@ -28,7 +28,7 @@ from ...transform.transpose import CotangentsAmong, plain, pullback
 from ..operands import functions
 from ..writing import refresh
 from .mode import entered, mode
-from .saved import AutogradError, Saved, freed, saved_of
+from .saved import AutogradError, Saved, freed, item_of, saved_of
 from .tensor import VARIABLE, EagerTensor, no_history, strong, tensor
 
 
@@ -60,16 +60,7 @@ class Reader:
         """A value with its history, where that is wanted and there is any."""
         if not self.is_recorded or type(node) is not Node or type(node.dtype) is tuple:
             return value
-        return EagerTensor(strong(value), node)
-
-
-def item_of(node: Node, i: int) -> Node:
-    """One output of an operation with several."""
-    t = node.dtype[i]
-    item = op.registry["item"]
-    part = Node(item, (node,), {"index": i}, t.shape, t.dtype, t.weak, node.position, node.root)
-    saved_of(part).inputs = [None]
-    return part
+        return EagerTensor(value, node)
 
 
 class Sums(CotangentsAmong):
@@ -128,7 +119,7 @@ class Taken(dict):
         given: list[Any] = []
         for c, t in zip(cotangents, types, strict=True):
             if c is None and pull.ctx._materialize:
-                given.append(EagerTensor(strong(np.zeros(t.shape, t.dtype)[()])))
+                given.append(EagerTensor(np.zeros(t.shape, t.dtype)))
             else:
                 given.append(None if c is None else outward(c, t))
         for x, gradient in zip(node.inputs, pull(node, given), strict=True):
@@ -166,7 +157,7 @@ def outward(cotangent: Any, node: Any) -> EagerTensor:
         value = op.conj(value)
     if type(value) is EagerTensor:
         return value
-    return EagerTensor(strong(value))
+    return EagerTensor(value)
 
 
 def inward(gradient: EagerTensor) -> Any:
@@ -431,7 +422,7 @@ def grad(
         if cotangent is None and node not in order and not (allow_unused or materialize_grads):
             raise unused(k, x)
         if cotangent is None:
-            zeros = EagerTensor(strong(np.zeros(x.shape, x.dtype)[()]))
+            zeros = EagerTensor(np.zeros(x.shape, x.dtype))
             results.append(zeros if materialize_grads or node in order else None)
             continue
         with entered(enabled=create_graph):

@@ -15,13 +15,12 @@ import numpy as np
 
 from ...base.dtypes import is_inexact, readable, type_of
 from ...base.errors import message
-from ...graph import op
 from ...graph.node import NEVER, Node
 from ...graph.op import Traced
 from ..custom import custom_derivative
 from ..operands import FLOAT
 from .mode import entered, mode
-from .saved import AutogradError, Saved, Value, freed
+from .saved import AutogradError, Saved, Value, freed, item_of
 from .tensor import EagerTensor, leaf_written, place, tensor
 
 
@@ -146,16 +145,6 @@ class Function:
         return tuple(made) if isinstance(found, tuple) else made[0]
 
 
-def item_of(node: Node, i: int) -> Node:
-    """One output of an operation with several."""
-    t = node.dtype[i]
-    item = op.registry["item"]
-    part = Node(item, (node,), {"index": i}, t.shape, t.dtype, t.weak, node.position, node.root)
-    part.tangent = Saved()
-    part.tangent.inputs = [None]
-    return part
-
-
 def run(cls: type[Function], ctx: FunctionContext, args: Sequence[Any]) -> Any:
     """The forward."""
     if cls.setup_context is None:
@@ -233,14 +222,7 @@ def keep(
     known.pull = Pull(cls, ctx, args)
     parts = [node]
     if not is_one:
-        item = op.registry["item"]
-        parts = [
-            Node(item, (node,), {"index": i}, u.shape, u.dtype, False, node.position, root)
-            for i, u in enumerate(types)
-        ]
-        for part in parts:
-            part.tangent = Saved()
-            part.tangent.inputs, part.tangent.sums = [None], known.sums
+        parts = [item_of(node, i) for i in range(len(types))]
     for x, part, moves in zip(made, parts, moving, strict=True):
         if moves:
             x.node = part

@@ -17,6 +17,7 @@ import numpy as np
 
 from ...base.errors import AdjointError, Position, describe, message, user_position
 from ...graph.node import Node
+from ...transform.linearize import item
 from .mode import mode
 
 
@@ -97,6 +98,14 @@ def saved_of(node: Node) -> Saved:
     if node.tangent is None:
         node.tangent = Saved()
     return node.tangent
+
+
+def item_of(node: Node, i: int) -> Node:
+    """One output of an operation with several, as a node."""
+    part = item(node, i)
+    part.tangent = Saved()
+    part.tangent.inputs, part.tangent.sums = [None], saved_of(node).sums
+    return part
 
 
 def freed(node: Node) -> AutogradError:

@@ -28,7 +28,7 @@ from ..trace import VIEWING, Tensor
 from ..writing import VIEWS, attach, from_inside, link, update
 from . import saved
 from .mode import entered, mode
-from .saved import AutogradError, Saved, Value, Versions, saved_of
+from .saved import AutogradError, Saved, Value, Versions, item_of, saved_of
 
 VARIABLE = op.registry["variable"]
 
@@ -46,7 +46,7 @@ class EagerTensor(Tensor):
     node: Node | None
 
     def __init__(self, value: Any, node: Node | None = None) -> None:
-        self.value = value if type(value) is np.ndarray else np.asarray(value)
+        self.value = strong(value)
         self.node = node
         self.alias = None
         self.gradient: EagerTensor | None = None
@@ -129,7 +129,7 @@ class EagerTensor(Tensor):
 
     @data.setter
     def data(self, value: Any) -> None:
-        self.value = np.array(plain(value), self.dtype)
+        self.value = np.array(arrays(value), self.dtype)
 
     # --------------------------------------------------------------------------------- out of it
 
@@ -420,9 +420,9 @@ class EagerTensor(Tensor):
         if is_wanted and mode.enabled and primitive.name != "stop_gradient":
             made = recorded(primitive, nodes, values, output, parameters, *inputs)
         elif type(output) is tuple:
-            made = tuple([EagerTensor(strong(x)) for x in output])
+            made = tuple([EagerTensor(x) for x in output])
         else:
-            made = EagerTensor(strong(output))
+            made = EagerTensor(output)
         if primitive in VIEWS and type(inputs[0]) is EagerTensor:
             if made.shape:
                 link(inputs[0], made, primitive, parameters)
@@ -514,7 +514,7 @@ def arrays(x: Any) -> Any:
 def wrapped(x: Any) -> Any:
     """NumPy's own answer: its arrays of numbers as tensors."""
     if isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind in "biufc":
-        return EagerTensor(x if type(x) is np.ndarray or isinstance(x, np.generic) else np.array(x))
+        return EagerTensor(np.asarray(x))
     if type(x) in (tuple, list):
         return type(x)([wrapped(y) for y in x])
     return type(x)(*map(wrapped, x)) if isinstance(x, tuple) and hasattr(x, "_fields") else x
@@ -536,7 +536,7 @@ def augmented(name: str) -> Callable:
 
     def call(self: EagerTensor, other: Any) -> Any:
         if type(other) in (list, tuple):
-            other = np.asarray(plain(other))
+            other = np.asarray(arrays(other))
         elif not acceptable(other):
             return NotImplemented
         return update(self, fresh(apply(primitive, (before(self), other), {})), name)
@@ -634,7 +634,7 @@ def recorded(
     several = output if type(output) is tuple else (output,)
     types = [type_of(x) for x in several]
     if not any(is_inexact(t.dtype) for t in types):
-        made = [EagerTensor(strong(x)) for x in several]
+        made = [EagerTensor(x) for x in several]
         return tuple(made) if type(output) is tuple else made[0]
     count = len(nodes)
     is_complex = type(primitive.derivative) is ByDomain and any(
@@ -661,7 +661,7 @@ def recorded(
         node = Node(primitive, arguments, parameters, t.shape, t.dtype, t.weak, None, root)
         place(node)
         node.tangent = known
-        result = EagerTensor(strong(output), node)
+        result = EagerTensor(output, node)
         if need >> count & 1:
             known.output = Value(result.value, result.versions)
         return result
@@ -669,14 +669,10 @@ def recorded(
     place(node)
     node.tangent = known
     found: list[Any] = []
-    item = op.registry["item"]
     for i, (x, t) in enumerate(zip(several, types, strict=True)):
-        made_one = EagerTensor(strong(x))
+        made_one = EagerTensor(x)
         if is_inexact(t.dtype):
-            part = Node(item, (node,), {"index": i}, t.shape, t.dtype, t.weak, node.position, root)
-            part.tangent = Saved()
-            part.tangent.inputs, part.tangent.sums = [None], known.sums
-            made_one.node = part
+            made_one.node = item_of(node, i)
         found.append(made_one)
     if need >> count & 1:
         known.output = Value(output, None)
@@ -813,8 +809,9 @@ def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> EagerTe
     tensor([1.38177329, 0.07700375])
     """
     if isinstance(data, Traced) and type(data) is not EagerTensor:
-        return data  # type: ignore[return-value]  # inside a transform its value is a tensor
-    value = np.array(plain(data), dtype)
+        found: Any = data  # inside a transform it records already
+        return found if dtype is None else found.astype(dtype)
+    value = np.array(arrays(data), dtype)
     if value.dtype.kind not in "biufc":
         raise TypeError(
             message(
@@ -825,13 +822,6 @@ def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> EagerTe
         )
     made = EagerTensor(value)
     return made.requires_grad_() if requires_grad else made
-
-
-def plain(x: Any) -> Any:
-    """The array of a tensor; also inside lists."""
-    if type(x) is EagerTensor:
-        return x.held()
-    return [plain(y) for y in x] if isinstance(x, (list, tuple)) else x
 
 
 def rebuilt(value: np.ndarray, requires_grad: bool) -> EagerTensor:
