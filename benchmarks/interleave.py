@@ -98,6 +98,12 @@ def serve_loop(loop, save) -> None:
         print(json.dumps(timed(loop, repeats) if name == "time" else None), flush=True)
 
 
+def answer(loop, repeats: int) -> None:
+    """Answer each order of the parent with the time of one round."""
+    for _ in sys.stdin:
+        print(json.dumps(timed(loop, repeats)), flush=True)
+
+
 def memory(call) -> dict:
     """Peak of traced allocations in one call above what was there before; peak residence."""
     tracemalloc.start()

@@ -147,6 +147,9 @@ def test_memory_by_recomputing_and_by_files(tmp_path):
         def layer(x, k):
             return np.sin(x) * np.exp(-x * k) + np.tanh(x)
 
+        again = ad.checkpoint(layer)
+        ad.autograd.compile(False)  # which would keep nothing in any case
+
         x = ad.tensor(np.linspace(0.0, 1.0, 100_000), requires_grad=True)
         how = sys.argv[1]
         tracemalloc.start()
@@ -155,21 +158,60 @@ def test_memory_by_recomputing_and_by_files(tmp_path):
         if how == "files":
             context.__enter__()
         for k in range(12):
-            y = layer(y, k / 12)
+            is_again = how == "again" or (how == "every other" and k % 2)
+            y = (again if is_again else layer)(y, k / 12)
         if how == "files":
             context.__exit__(None, None, None)
         held = tracemalloc.get_traced_memory()[0]
+        tracemalloc.reset_peak()
         y.sum().backward()
-        print(held, float(x.grad.sum()))
+        print(held, float(x.grad.sum()), tracemalloc.get_traced_memory()[1])
     """
     found = {}
-    for how in ("plain", "files"):
+    for how in ("plain", "files", "again", "every other"):
         command = [sys.executable, "-c", inspect.cleandoc(script), how, str(tmp_path)]
         out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         found[how] = [float(x) for x in out.split()]
-    assert found["plain"][1] == found["files"][1]
+    assert len({values[1] for values in found.values()}) == 1
     assert found["files"][0] < found["plain"][0] / 4
+    assert found["again"][0] < found["plain"][0] * 0.3
+    assert found["every other"][0] < found["plain"][0] * 0.7
+    assert found["again"][2] < found["plain"][2] / 2
+    assert found["every other"][2] < found["plain"][2] * 0.8
     assert not list(tmp_path.iterdir())
+
+
+def test_recomputed_with_what_is_in_the_closure():
+    x, w = leaf(np.linspace(0.0, 1.0, 5)), leaf(np.ones((5, 5)) * 0.1)
+    layer = ad.checkpoint(lambda x: np.tanh(x @ w) * x)
+    plain = lambda x: np.tanh(x @ w) * x
+    found = []
+    for f in (plain, layer):
+        y = f(f(x)).sum()
+        y.backward(retain_graph=True)
+        y.backward()
+        first = ad.autograd.grad(f(x).sum(), x, create_graph=True)[0]
+        second = ad.autograd.grad((first**2).sum(), (x, w))
+        found.append([x.grad, w.grad, *second])
+        x.grad = w.grad = None
+    for a, b in zip(*found, strict=True):
+        close(a, b.detach().numpy())
+    assert layer(np.ones(5)).requires_grad
+    assert type(ad.checkpoint(np.sin)(np.ones(2))) is np.ndarray
+    with ad.no_grad():
+        assert not layer(x).requires_grad
+
+
+def test_what_is_recomputed_must_be_the_same():
+    x, w = leaf(np.ones(3)), ad.tensor(np.ones(3))
+    y = ad.checkpoint(lambda x: np.exp(x + w))(x).sum()
+    w += 1.0
+    with pytest.raises(RuntimeError, match="computed other values when it ran again"):
+        y.backward()
+    random = np.random.default_rng(0)
+    y = ad.checkpoint(lambda x: np.exp(x * random.normal(size=3)))(x).sum()
+    with pytest.raises(RuntimeError, match="random numbers as arguments"):
+        y.backward()
 
 
 # ----------------------------------------------------------------------------- what a tensor is
@@ -514,8 +556,9 @@ def test_passes_leave_nothing_to_the_collector():
     gc.collect()
     gc.disable()
     try:
-        before = len(gc.get_objects())
-        for _ in range(50):
+        for k in range(60):
+            if k == 10:  # what repeats is known, and compiled
+                before = len(gc.get_objects())
             np.exp(x).sum().backward()
             Tenfold.apply(x).sum().backward()
         assert len(gc.get_objects()) - before < 100

@@ -132,7 +132,9 @@ def check_program(seed, many=False):
     return vectorised
 
 
-@pytest.mark.parametrize("first", range(0, 150, 10))
+@pytest.mark.parametrize(
+    "first", [pytest.param(k, marks=pytest.mark.slow if k >= 70 else ()) for k in range(0, 150, 10)]
+)
 def test_random_programs(first):
     vectorised = [check_program(seed) for seed in range(first, first + 10)]
     assert any(vectorised)

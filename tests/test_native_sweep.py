@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from native_checks import eps_of, largest, same_bits, same_specials, same_type, within
 from test_sweep import (
+    SHARE,
     SWEPT,
     batches,
     call,
@@ -22,6 +23,7 @@ from test_sweep import (
     draw,
     inexact_function,
     listed,
+    some,
     titled,
 )
 
@@ -105,10 +107,11 @@ def precisely(name, case, inputs, place):
     return lambda: listed(call(name, case, [longer(x) for x in inputs]))[place]
 
 
+@SHARE
 @pytest.mark.parametrize("name", SWEPT)
-def test_value(name):
+def test_value(name, share):
     """Value, dtype, shape and type; NaN, infinities and signed zeros."""
-    for case in cases(name):
+    for case in some(cases(name), share):
         title = titled(name, case)
         expected = listed(call(name, case, case.inputs))
         found = listed(ad.jit(called(name, case))(*case.inputs))
@@ -116,10 +119,11 @@ def test_value(name):
             compare(name, y, e, case.inputs, precisely(name, case, case.inputs, k), title)
 
 
+@SHARE
 @pytest.mark.parametrize("name", SWEPT)
-def test_many_rows(name):
+def test_many_rows(name, share):
     """All inputs with one more axis, long enough for vectors."""
-    for number in range(len(cases(name))):
+    for number in some(range(len(cases(name))), share):
         case, rows = batches(name, number)
         if not case.inputs:
             continue

@@ -206,7 +206,7 @@ def test_other_threads_get_plain_arrays():
     threads = [threading.Thread(target=reading) for _ in range(2)]
     for thread in threads:
         thread.start()
-    for _ in range(400):
+    for _ in range(150):
         ad.grad(lambda x: TABLE.T.dot(x).sum())(X)
     stop.set()
     for thread in threads:

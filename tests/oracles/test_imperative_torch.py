@@ -25,7 +25,7 @@ compared = pytest.mark.skipif(
     not hasattr(ad, "tensor"), reason="there is no imperative face to compare with PyTorch"
 )
 
-RUNS = 3
+RUNS = 6
 SINGLE = (np.dtype("float32"), np.dtype("complex64"))
 
 

@@ -29,8 +29,15 @@ jax = pytest.importorskip(
 )
 pytestmark = pytest.mark.oracle
 
+LONG_IN_JAX = {  # which compiles their loops unrolled, for seconds
+    "binomial_tree_option", "burgers_upwind", "heat_equation_stencil", "kalman_filter_likelihood",
+    "kepler_fixed_newton", "lotka_volterra_rk4", "newton_solver", "recursive_filter",
+    "riccati_cost", "thin_film_reflectance",
+}  # fmt: skip
 CASES = [
-    pytest.param(name, kind, id=f"{name}-{kind}")
+    pytest.param(
+        name, kind, id=f"{name}-{kind}", marks=pytest.mark.slow if name in LONG_IN_JAX else ()
+    )
     for name, item in PROGRAMS.items()
     if not isinstance(item.jax, str)
     for kind in ("value", *item.kinds)

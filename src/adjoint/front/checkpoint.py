@@ -22,6 +22,7 @@ from ..transform import recompute as _recompute  # noqa: F401  (how it is differ
 from .arguments import name_of
 from .context import context
 from .guards import Inside
+from .operands import functions
 from .overlay import counterpart, overlay
 from .program import Program, is_number, record_program
 from .trace import is_tracing, settled
@@ -50,7 +51,8 @@ def checkpoint(function: Callable | None = None, *, policy: Policy = None) -> An
         ValueError: a text that is no policy.
 
     Under `jit` and `vmap` a function that branches on data (`if x > 0`) is run as it is: it is
-    then not computed again.
+    then not computed again. Of tensors that record (`ad.tensor`) the policy is not looked at, and
+    the function must compute the same bits whenever it runs.
 
     >>> import adjoint as ad, numpy as np
     >>> layer = ad.checkpoint(lambda w, x: np.tanh(w * x) * x)
@@ -75,7 +77,8 @@ def checkpoint(function: Callable | None = None, *, policy: Policy = None) -> An
 
     def call(*args: Any, **kwargs: Any) -> Any:
         if not is_tracing():
-            return function(*args, **kwargs)
+            found = functions["recomputed"](function, args, kwargs)
+            return function(*args, **kwargs) if found is NotImplemented else found
         leaves, structure = tree.flatten((args, kwargs))
         leaves = [settled(x) for x in leaves]
         places = [k for k, x in enumerate(leaves) if isinstance(x, Traced)]

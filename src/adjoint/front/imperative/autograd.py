@@ -1,9 +1,11 @@
 """`ad.autograd`: gradients of what eager tensors recorded."""
 
 from . import graph
-from .backward import backward, grad
+from . import recompute as _recompute  # noqa: F401  (`checkpoint` of tensors)
+from .deferred import backward, grad
 from .function import Function
 from .mode import (
+    compile,
     detect_anomaly,
     enable_grad,
     is_grad_enabled,
@@ -22,6 +24,7 @@ __all__ = [
     "AutogradError",
     "Function",
     "backward",
+    "compile",
     "detect_anomaly",
     "enable_grad",
     "grad",

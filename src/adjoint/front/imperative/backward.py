@@ -27,9 +27,10 @@ from ...transform.linearize import convert
 from ...transform.transpose import CotangentsAmong, plain, pullback
 from ..operands import functions
 from ..writing import refresh
+from .history import VARIABLE, no_history
 from .mode import entered, mode
 from .saved import AutogradError, Saved, freed, item_of, saved_of
-from .tensor import VARIABLE, EagerTensor, no_history, strong, tensor
+from .tensor import EagerTensor, tensor
 
 
 class Reader:
@@ -325,13 +326,14 @@ def accumulate(owner: EagerTensor, gradient: EagerTensor, is_recorded: bool) -> 
     if before is None:
         owner.gradient = EagerTensor(kept(gradient), gradient.node)
     elif owner.request == "write":
-        before.value, before.node = kept(gradient), gradient.node
+        before.hold(kept(gradient))
+        before.node = gradient.node
         before.versions.raised()
         refresh(before)
     elif is_recorded:
         owner.gradient = op.add(before, gradient)
     else:
-        before.value = strong(before.held() + gradient.held())
+        before.hold(before.held() + gradient.held())
         before.versions.raised()
         refresh(before)
 

@@ -19,9 +19,10 @@ from ...graph.node import NEVER, Node
 from ...graph.op import Traced
 from ..custom import custom_derivative
 from ..operands import FLOAT
+from .history import leaf_written
 from .mode import entered, mode
 from .saved import AutogradError, Saved, Value, freed, item_of
-from .tensor import EagerTensor, leaf_written, place, tensor
+from .tensor import EagerTensor, place, tensor
 
 
 class Named:
@@ -126,23 +127,28 @@ class Function:
         """The operation on these arguments, recorded."""
         if any(isinstance(x, Traced) and type(x) is not EagerTensor for x in args):
             return traced(cls, args)
-        ctx = FunctionContext()
-        nodes = [x.node if type(x) is EagerTensor else None for x in args]
-        ctx.needs_input_grad = tuple([n is not None for n in nodes])
-        counts = [x.versions.count if type(x) is EagerTensor else 0 for x in args]
-        with entered(enabled=False):
-            found = run(cls, ctx, args)
-        outputs = found if isinstance(found, tuple) else (found,)
-        if not mode.enabled or not any(ctx.needs_input_grad):
-            return found
-        for k, (x, count) in enumerate(zip(args, counts, strict=True)):
-            if type(x) is EagerTensor and x.versions.count != count and id(x) not in ctx._dirty:
-                raise written(cls.__name__, k)
-            if id(x) in ctx._dirty and x.node is not None and x.is_leaf:
-                raise leaf_written(x)
-        made = [x if id(x) in ctx._dirty else own(x, args) for x in outputs]
-        keep(cls, ctx, args, nodes, made, outputs)
-        return tuple(made) if isinstance(found, tuple) else made[0]
+        return mode.tape.unfit(applied, (cls, args), {})
+
+
+def applied(cls: type[Function], args: Sequence[Any]) -> Any:
+    """The operation on tensors."""
+    ctx = FunctionContext()
+    nodes = [x.node if type(x) is EagerTensor else None for x in args]
+    ctx.needs_input_grad = tuple([n is not None for n in nodes])
+    counts = [x.versions.count if type(x) is EagerTensor else 0 for x in args]
+    with entered(enabled=False):
+        found = run(cls, ctx, args)
+    outputs = found if isinstance(found, tuple) else (found,)
+    if not mode.enabled or not any(ctx.needs_input_grad):
+        return found
+    for k, (x, count) in enumerate(zip(args, counts, strict=True)):
+        if type(x) is EagerTensor and x.versions.count != count and id(x) not in ctx._dirty:
+            raise written(cls.__name__, k)
+        if id(x) in ctx._dirty and x.node is not None and x.is_leaf:
+            raise leaf_written(x)
+    made = [x if id(x) in ctx._dirty else own(x, args) for x in outputs]
+    keep(cls, ctx, args, nodes, made, outputs)
+    return tuple(made) if isinstance(found, tuple) else made[0]
 
 
 def run(cls: type[Function], ctx: FunctionContext, args: Sequence[Any]) -> Any:
@@ -226,6 +232,7 @@ def keep(
     for x, part, moves in zip(made, parts, moving, strict=True):
         if moves:
             x.node = part
+            x.form = x.tape = None
     for x in ctx._saved:
         place_ = next((k for k, y in enumerate(outputs) if y is x), None)
         x = x if place_ is None else made[place_]

@@ -16,25 +16,46 @@ from typing import Any
 class Mode(threading.local):
     """The state of one thread."""
 
+    tape: Any  # what was put off (see `tape`)
+
     enabled = True  # whether operations on tensors that require gradients are recorded
     summing = False  # inside `record()`: a vector's `backward` is that of its sum
     training = False  # what `is_training` tells the user's layers
     hooks: tuple[tuple[Callable, Callable], ...] = ()  # what saved values go through
     anomaly = 0  # 1: derivatives that are no numbers are reported; 2: infinite ones too
+    deferring = True  # whether calls are put off, and paths that were seen before compiled
+    level = 0.25  # of tensors that hold arrays, among handles (see `graph.op`)
+    position: Any = None  # of the call that is run, where it was put off
+
+    def __init__(self) -> None:
+        self.tape = new_tape()
 
 
+new_tape: Callable[[], Any] = lambda: None  # `tape` fills it
 mode = Mode()
+UNRECORDED = {"anomaly", "deferring", "hooks"}  # what a tape does not know
 
 
 @contextmanager
 def entered(**state: Any) -> Iterator[None]:
-    """The thread's state with other values."""
+    """The thread's state with other values, for what this package does itself."""
     before = {name: getattr(mode, name) for name in state}
     vars(mode).update(state)
     try:
         yield
     finally:
         vars(mode).update(before)
+
+
+def change(state: dict[str, Any]) -> None:
+    """Another state from now on; calls that were put off belong to the state before."""
+    if UNRECORDED.isdisjoint(state):
+        vars(mode).update(state)
+        mode.tape.switch()
+        return
+    mode.tape.end()
+    vars(mode).update(state)
+    mode.tape = new_tape()
 
 
 class Entering(ContextDecorator):
@@ -51,13 +72,12 @@ class Entering(ContextDecorator):
         return again
 
     def __enter__(self) -> Any:
-        entry = entered(**self.state)
-        entry.__enter__()
-        self.entries.append(entry)
+        self.entries.append({name: getattr(mode, name) for name in self.state})
+        change(self.state)
         return self
 
     def __exit__(self, *error: Any) -> None:
-        self.entries.pop().__exit__(*error)
+        change(self.entries.pop())
 
 
 class no_grad(Entering):
@@ -74,7 +94,21 @@ class no_grad(Entering):
     """
 
     def __init__(self) -> None:
-        super().__init__(enabled=False)
+        self.entries = []
+        self.state = NOT_RECORDED
+
+    def __enter__(self) -> Any:
+        self.entries.append(mode.enabled)
+        mode.enabled = False
+        mode.tape.switch()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        mode.enabled = self.entries.pop()
+        mode.tape.switch()
+
+
+NOT_RECORDED = {"enabled": False}
 
 
 class enable_grad(Entering):
@@ -92,7 +126,27 @@ class enable_grad(Entering):
         super().__init__(enabled=True)
 
 
-class set_grad_enabled(Entering):
+class Setting(Entering):
+    """A state that is in force from now on; as a context manager until it is left."""
+
+    def __init__(self, **state: Any) -> None:
+        super().__init__(**state)
+        self.before = {name: getattr(mode, name) for name in state}
+        change(self.state)
+
+    def __enter__(self) -> Any:
+        change(self.state)
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        change(self.before)
+
+    def __call__(self, function: Any) -> Any:
+        change(self.before)  # a decorator is in force where the function runs, only there
+        return Entering(**self.state)(function)
+
+
+class set_grad_enabled(Setting):
     """Operations are recorded, or not, from now on; as a context manager until it is left.
 
     >>> import adjoint as ad
@@ -103,20 +157,26 @@ class set_grad_enabled(Entering):
     """
 
     def __init__(self, mode_: bool) -> None:
-        self.before = mode.enabled
         super().__init__(enabled=bool(mode_))
-        mode.enabled = bool(mode_)
 
-    def __enter__(self) -> Any:
-        mode.enabled = self.state["enabled"]
-        return self
 
-    def __exit__(self, *error: Any) -> None:
-        mode.enabled = self.before
+class compile(Setting):
+    """Whether calls on tensors that repeat themselves become native programs (the default): from
+    now on, in this thread; as a context manager until it is left.
 
-    def __call__(self, function: Any) -> Any:
-        mode.enabled = self.before  # a decorator is in force where the function runs, only there
-        return Entering(**self.state)(function)
+    What is seen does not depend on it but for rounding: compiled sums are added up in another
+    order. NumPy's warnings (an overflow, say) are given by uncompiled calls only.
+
+    >>> import adjoint as ad, numpy as np
+    >>> x = ad.tensor([1.0, 2.0], requires_grad=True)
+    >>> with ad.autograd.compile(False):
+    ...     np.sum(x * x).backward()
+    >>> x.grad
+    tensor([2., 4.])
+    """
+
+    def __init__(self, mode_: bool = True) -> None:
+        super().__init__(deferring=bool(mode_))
 
 
 class record(Entering):

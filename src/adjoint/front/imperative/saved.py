@@ -38,7 +38,7 @@ class Versions:
     def raised(self) -> None:
         """A write."""
         self.count += 1
-        self.position = user_position(2)
+        self.position = mode.position or user_position(2)
 
 
 class Value:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from ...base.dtypes import is_inexact, readable, type_of
-from ...base.errors import describe, message, user_frame, user_position
+from ...base.errors import message, user_frame, user_position
 from ...graph import op
 from ...graph.node import NEVER, Node
 from ...graph.op import Traced, apply
@@ -27,51 +27,88 @@ from ..operands import acceptable, functions, numeric
 from ..trace import VIEWING, Tensor
 from ..writing import VIEWS, attach, from_inside, link, update
 from . import saved
+from .history import VARIABLE, GradientFunction, Handle, leaf_written, no_history
 from .mode import entered, mode
 from .saved import AutogradError, Saved, Value, Versions, item_of, saved_of
+from .tape import Form
 
-VARIABLE = op.registry["variable"]
+# What a tensor has; one that is pending (see `tape`) has it when somebody asks.
+SLOTS = (
+    "alias", "gradient", "is_detached", "is_fresh", "is_retained", "node", "request", "value",
+    "versions",
+)  # fmt: skip
+PENDING = frozenset(SLOTS)
+DEFAULTS: dict[str, Any] = {
+    "alias": None,
+    "gradient": None,
+    "is_detached": False,  # whether it shares the memory of a tensor, and not its history
+    "is_fresh": False,  # whether it is the result of a write's own operation, which nobody else has
+    "is_retained": False,
+    "request": "add",  # what a backward pass does with the gradient: add, write, null
+    "versions": None,  # one for each
+}
 
 
 class EagerTensor(Tensor):
     """An array that records what is done with it; made by `ad.tensor`."""
 
-    __slots__ = (
-        "alias", "gradient", "is_detached", "is_fresh", "is_retained", "node", "request", "value",
-        "versions",
-    )  # fmt: skip
-    level = 0.25  # type: ignore[assignment]  # every other handle takes it for a value
+    __slots__ = (*SLOTS, "form", "place", "tape")
 
     value: Any
     node: Node | None
+    gradient: Any
+    is_detached: bool
+    is_fresh: bool
+    is_retained: bool
+    versions: Any
+    form: Form | None  # its type, where that was looked up
+    place: int  # on the tape
+    tape: Any  # a `Tape` on which it has a place, or None
 
     def __init__(self, value: Any, node: Node | None = None) -> None:
+        self.form = self.tape = None
         self.value = strong(value)
         self.node = node
-        self.alias = None
-        self.gradient: EagerTensor | None = None
-        self.is_retained = False
-        self.is_fresh = False  # the result of a write's own operation, which nobody else has
-        self.is_detached = False  # it shares the memory of a tensor, and not its history
-        self.request = "add"  # what a backward pass does with the gradient: add, write, null
-        self.versions = Versions()
 
     # ---------------------------------------------------------------------------------- attributes
 
+    def __getattr__(self, name: str) -> Any:
+        """What was never set, or is not known yet, because the call that makes this tensor was put
+        off."""
+        if name not in PENDING:
+            raise AttributeError(f"a tensor has no attribute {name!r}")
+        if name in DEFAULTS and has_node(self):
+            default = Versions() if name == "versions" else DEFAULTS[name]
+            setattr(self, name, default)
+            return default
+        assert self.tape is not None
+        self.tape.look_up(self, name)
+        return getattr(self, name)
+
+    @property
+    def level(self) -> float:  # type: ignore[override]
+        """Above the traced value that it holds; below every other handle's, which take it for a
+        value."""
+        value = self.value
+        return value.level + 0.25 if isinstance(value, Traced) else mode.level
+
     @property
     def shape(self) -> tuple[int, ...]:  # type: ignore[override]
-        return np.shape(self.value)
+        form = self.form
+        return self.value.shape if form is None else form.shape
 
     @property
     def dtype(self) -> np.dtype:  # type: ignore[override]
-        return self.value.dtype
+        form = self.form
+        return self.value.dtype if form is None else form.dtype
 
     weak = False  # type: ignore[assignment]
 
     @property
     def requires_grad(self) -> bool:
         """Whether gradients may be asked for with respect to it, or to what it was made of."""
-        return self.node is not None
+        form = self.form
+        return self.node is not None if form is None else form.requires_grad
 
     @requires_grad.setter
     def requires_grad(self, wanted: bool) -> None:
@@ -80,6 +117,9 @@ class EagerTensor(Tensor):
     @property
     def is_leaf(self) -> bool:
         """Whether no recorded operation made it: its gradients accumulate in `.grad`."""
+        form = self.form
+        if form is not None:
+            return form.is_leaf
         return self.node is None or self.node.primitive is VARIABLE
 
     @property
@@ -129,7 +169,9 @@ class EagerTensor(Tensor):
 
     @data.setter
     def data(self, value: Any) -> None:
-        self.value = np.array(arrays(value), self.dtype)
+        dtype = self.dtype
+        self.leave()
+        self.value = np.array(arrays(value), dtype)
 
     # --------------------------------------------------------------------------------- out of it
 
@@ -238,6 +280,7 @@ class EagerTensor(Tensor):
 
         Raises `AutogradError` (a `RuntimeError`) for integers, and for a tensor with history.
         """
+        self.leave()
         if not requires_grad:
             if self.node is not None and not self.is_leaf:
                 maker = self.node.primitive.name
@@ -279,11 +322,12 @@ class EagerTensor(Tensor):
         if self.node is None or not mode.enabled:
             return EagerTensor(self.held().copy())
         made = same(self)
-        made.value = np.array(made.value)
+        made.value = made.value.copy()
         return made
 
     def retain_grad(self) -> None:
         """Keep the gradient of this tensor in `.grad`, although it is no leaf."""
+        self.leave()
         if self.node is None:
             raise no_history("retain_grad", self)
         if not self.is_leaf:
@@ -298,6 +342,7 @@ class EagerTensor(Tensor):
     def register_hook(self, hook: Callable) -> Handle:
         """Call `hook(gradient)` when the gradient of this tensor is known; what it gives, if it is
         not None, takes its place.  Gives a handle with `remove()`."""
+        self.leave()
         if self.node is None:
             raise no_history("register_hook", self)
         return Handle(saved_of(self.node).hooks, hook)
@@ -343,6 +388,7 @@ class EagerTensor(Tensor):
                     operation="attach_grad",
                 )
             )
+        self.leave()
         self.node = None  # what made it is forgotten
         self.request = grad_req
         self.gradient = None
@@ -435,13 +481,21 @@ class EagerTensor(Tensor):
     # ------------------------------------------------------------------------- in place, and copies
 
     def held(self) -> Any:
-        self.flush()
         return self.value
 
     known = held
 
     def hold(self, value: Any) -> None:
         self.value = strong(value)
+        self.form = None
+        if self.tape is not None:
+            self.tape.leave(self)
+
+    def leave(self) -> None:
+        """Lose the place on the tape: what is done with this tensor is not what it was before."""
+        if self.tape is not None and not self.tape.is_closed:
+            self.tape.end()
+        self.form = self.tape = None
 
     def become(self, new: Any) -> None:
         if isinstance(new, Traced) and type(new) is not EagerTensor:
@@ -449,7 +503,7 @@ class EagerTensor(Tensor):
         is_recorded = type(new) is EagerTensor and new.node is not None
         if mode.enabled and self.node is not None and self.node.primitive is VARIABLE:
             raise leaf_written(self)
-        self.value = strong(new.held() if type(new) is EagerTensor else new)
+        self.hold(new.held() if type(new) is EagerTensor else new)
         base = None if self.alias is None else self.alias.base
         if base is None or base.versions is not self.versions:  # else the base has raised it
             self.versions.raised()
@@ -489,8 +543,17 @@ class EagerTensor(Tensor):
     def twin(self) -> Any:
         return EagerTensor(self.held()) if self.node is None or not mode.enabled else same(self)
 
-    def flush(self) -> None:
-        """Nothing is ever pending."""
+
+def has_node(x: EagerTensor) -> bool:
+    """Whether a tensor's history is known, also that it has none."""
+    try:
+        NODE(x)
+    except AttributeError:
+        return False
+    return True
+
+
+NODE = EagerTensor.node.__get__  # type: ignore[union-attr]
 
 
 def is_constant(x: Any) -> bool:
@@ -515,6 +578,8 @@ def wrapped(x: Any) -> Any:
     """NumPy's own answer: its arrays of numbers as tensors."""
     if isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind in "biufc":
         return EagerTensor(np.asarray(x))
+    if isinstance(x, Traced):
+        return x if type(x) is EagerTensor else EagerTensor(x)
     if type(x) in (tuple, list):
         return type(x)([wrapped(y) for y in x])
     return type(x)(*map(wrapped, x)) if isinstance(x, tuple) and hasattr(x, "_fields") else x
@@ -575,6 +640,7 @@ def viewing(function: Callable) -> Callable:
     def call(self: EagerTensor, *args: Any, **kwargs: Any) -> Any:
         return another(function(self, *args, **kwargs), self)
 
+    call.is_viewing = True  # type: ignore[attr-defined]
     return call
 
 
@@ -617,9 +683,9 @@ for method, operation in AUGMENTED.items():
     setattr(EagerTensor, f"__{method}__", augmented(operation))
 
 
-def strong(value: Any) -> np.ndarray:
-    """An operation's result as a tensor holds it: an array, also without axes."""
-    return value if type(value) is np.ndarray else np.asarray(value)
+def strong(value: Any) -> Any:
+    """An operation's result as a tensor holds it: an array, also without axes; or a traced one."""
+    return value if type(value) is np.ndarray or isinstance(value, Traced) else np.asarray(value)
 
 
 def recorded(
@@ -689,100 +755,12 @@ def kept(value: Any, x: Any) -> Value:
 
 def place(node: Node) -> None:
     """The user's line at a node."""
+    if mode.position is not None:  # a call that was put off
+        node.code, node.offset = mode.position
+        return
     frame = user_frame(4)
     if frame is not None:
         node.code, node.offset = frame.f_code, frame.f_lasti
-
-
-class GradientFunction:
-    """The operation that made a tensor, as `.grad_fn` shows it."""
-
-    __slots__ = ("node",)
-
-    def __init__(self, node: Node) -> None:
-        self.node = node
-
-    def name(self) -> str:
-        """The operation's name."""
-        return self.node.primitive.name
-
-    @property
-    def next_functions(self) -> tuple[tuple[Any, int], ...]:
-        """The operations that made its inputs (None: a constant), each with the number of the
-        output that it reads."""
-        return tuple(
-            [(GradientFunction(x), 0) if type(x) is Node else (None, 0) for x in self.node.inputs]
-        )
-
-    @property
-    def variable(self) -> Any:
-        """The leaf, where it stands for one."""
-        return saved_of(self.node).leaf and saved_of(self.node).leaf()  # type: ignore[misc]
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, GradientFunction) and other.node is self.node
-
-    def __hash__(self) -> int:
-        return id(self.node)
-
-    def __repr__(self) -> str:
-        inputs = ", ".join(map(made_by, self.node.inputs))
-        return f"<{self.name()}({inputs}) at {describe(self.node.position)}>"
-
-
-def made_by(x: Any) -> str:
-    """What made an input, in a word."""
-    if type(x) is not Node:
-        return "constant"
-    return "leaf" if x.primitive is VARIABLE else x.primitive.name
-
-
-class Handle:
-    """A hook that was registered; `remove()` takes it back."""
-
-    __slots__ = ("hooks", "key")
-    number = 0
-
-    def __init__(self, hooks: dict[int, Callable], hook: Callable) -> None:
-        Handle.number += 1
-        self.hooks, self.key = hooks, Handle.number
-        hooks[self.key] = hook
-
-    def remove(self) -> None:
-        """The hook is called no more."""
-        self.hooks.pop(self.key, None)
-
-    def __enter__(self) -> Handle:
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        self.remove()
-
-
-def no_history(operation: str, x: EagerTensor) -> AutogradError:
-    """The error for a tensor that requires no gradient."""
-    return AutogradError(
-        message(
-            f"`{operation}` of a tensor that requires no gradient ({readable(x)})",
-            expected="a tensor with requires_grad=True, or one that was made of such tensors",
-            instead="`tensor(data, requires_grad=True)`, or `.requires_grad_()` before the "
-            "operations; not inside `no_grad()`",
-            operation=operation,
-        )
-    )
-
-
-def leaf_written(x: EagerTensor) -> AutogradError:
-    """The error for a write into a leaf that requires a gradient."""
-    return AutogradError(
-        message(
-            f"a leaf that requires a gradient ({readable(x)}) was written to in place: the values "
-            "at which its gradient is taken would be lost",
-            expected="writes into leaves inside `with ad.no_grad():`",
-            instead="`with ad.no_grad(): x -= step`, or a new tensor (`y = x - step`)",
-            operation="in-place write",
-        )
-    )
 
 
 def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> EagerTensor:
@@ -821,6 +799,7 @@ def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> EagerTe
             )
         )
     made = EagerTensor(value)
+    functions["introduce"]()
     return made.requires_grad_() if requires_grad else made
 
 

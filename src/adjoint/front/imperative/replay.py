@@ -1,0 +1,510 @@
+"""How the calls on a tape are run: on the tensors themselves, or as one native program.
+
+Enters: a tape whose values are asked for.  Leaves: tensors with their values, and, where nothing
+native was run, with their histories.
+
+Both ways run the same steps by the same uncompiled code.  `settle` runs them on the tensors.  A
+program is what `jit` records when the steps run on new tensors that hold traced values: the
+gradients of a backward pass, of any order, are operations like all others then.  A path that ends
+where a graph is freed (`finish`) is compiled at its third walk; one that ends because somebody
+reads a number (`ask`), whose histories are still needed, later.  How often a path was walked
+decides, no clock: equal runs of a program give equal bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+from weakref import ref
+
+import numpy as np
+
+from ...base.errors import describe
+from ...graph.node import Node, ancestors
+from ..compiled import jitted
+from ..context import recording_level
+from ..trace import is_tracing
+from ..writing import attach
+from . import tape as tapes
+from .mode import entered, mode
+from .saved import saved_of
+from .tape import NUMBER, Form, Place, State, Step, Tape
+from .tensor import NODE, SLOTS, VARIABLE, EagerTensor, has_node, strong
+
+WALKS = 2  # before a path that ends in a backward pass is compiled
+QUESTIONS = 10  # before one that ends in a question is
+
+
+class Known:
+    """What is known of a path that values were wanted at the end of."""
+
+    __slots__ = ("asked", "endings", "is_hopeless", "programs", "reason", "usual", "walked")
+
+    def __init__(self) -> None:
+        self.walked = self.asked = 0
+        self.is_hopeless = False  # it does not become a program
+        self.reason: BaseException | None = None
+        self.programs: list[Program] = []
+        self.usual: Program | None = None  # the one that was run last, fit for all its outputs
+        self.endings: dict[int, Ending | None] = {}
+
+
+class Program:
+    """A path as native code."""
+
+    __slots__ = ("made", "others", "output", "places", "run", "written")
+
+    def __init__(self, places: tuple[int, ...], state: State, run: Callable) -> None:
+        steps = [s.step for s in state.steps() if s.step is not None]
+        positions = {s.target: s.position for s in steps if s.target is not None}
+        came = {s.place - 1 for s in state.steps() if s.entered is not None}
+        self.places = places  # of the outputs
+        self.others = [k for k in state.changed if k not in places]
+        self.output = {k: i for i, k in enumerate(places)}
+        self.written = [(k, positions.get(k)) for k in places if k in came]
+        self.made = [k for k in places if k not in came]
+        self.run = run
+
+
+class Ending:
+    """What a tensor is when its path has ended, besides its value."""
+
+    __slots__ = (
+        "base", "form", "history", "is_detached", "is_plain", "node", "parameters", "primitive",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self.is_plain = False  # no history, and no view of another one
+        self.form: Form | None = None  # then: what it is
+        self.node: Node | None = None  # of a history that was freed
+        self.history: list[tuple[Node, int | None]] = []  # one that keeps no values: the operations
+        #   in order, and the places of the leaves
+        self.base: int | None = None  # the place of the tensor that it is a view of
+        self.primitive: Any = None
+        self.parameters: dict[str, Any] = {}
+        self.is_detached = False
+
+
+def known(state: State) -> Known:
+    """What is known of a path."""
+    if state.program is None:
+        state.program = Known()
+    return state.program
+
+
+# --------------------------------------------------------------------------------------- uncompiled
+
+
+def settle(tape: Tape) -> None:
+    """Run what is pending on the tensors themselves, in the order of the calls."""
+    if tape.done == tape.state.length:
+        return
+    with tape.lock:
+        before = tape.is_off
+        tape.is_off, tape.is_swift, tape.is_keeping = True, False, True
+        try:
+            values = [(x, x.value) for x in map(tape.tensor_at, tape.shown) if x is not None]
+            for x, _ in values:
+                del x.value
+            bring_back(tape)
+            states = [s for s in tape.state.steps() if s.length > tape.done]
+            places = tape.places
+            handles = [tape.tensor_at(k) for k in range(len(places))]
+            run(states, handles, iter(()), tape.numbers)
+            for k, x in enumerate(places):
+                if type(x) is EagerTensor and k not in tape.came:
+                    places[k] = ref(x)
+            for x, value in values:  # what was seen stays
+                x.value = value
+            tape.shown, tape.kept = set(), []
+            tape.done = tape.state.length
+        except BaseException as error:
+            tape.failure = error
+            if mode.tape is tape:
+                mode.tape = Tape(tape.automaton, before)
+            raise
+        finally:
+            tape.is_off, tape.is_keeping = before, False
+
+
+def bring_back(tape: Tape) -> None:
+    """Give tensors that are to be written to the values that they had."""
+    for x, value in reversed(tape.stash):
+        x.value = value
+    tape.stash, tape.lacking = [], set()
+
+
+def run(
+    states: Sequence[State], handles: list[Any], inputs: Iterator[Any], numbers: Sequence[Any]
+) -> None:
+    """Run steps on tensors by place; where there is none the result takes it."""
+    for state in states:
+        step = state.step
+        if step is None:
+            place = state.place - 1
+            if place >= len(handles):
+                handles.extend([None] * (place + 1 - len(handles)))
+            if handles[place] is None:
+                handles[place] = next(inputs)
+            continue
+        used = iter(numbers[state.previous.numbers : state.numbers])  # type: ignore[union-attr]
+        args, kwargs = filled(step.args, handles, used), filled(step.kwargs, handles, used)
+        enabled, summing = state.bits
+        with entered(enabled=enabled, summing=summing, position=step.position):
+            try:
+                if step.leaves is not None:
+                    pass_back(step, args, kwargs, handles)
+                    continue
+                found = step.function(*args, **kwargs)
+            except Exception as error:
+                error.add_note(f"(in the operation at {describe(step.position)})")
+                raise
+        if step.target is not None:
+            continue
+        several = [found] if type(found) is EagerTensor else found
+        place = step.place
+        for x in several:
+            if x is not None:
+                put(handles, place, x)
+                place += 1
+
+
+def put(handles: list[Any], place: int, x: EagerTensor) -> None:
+    """A result at its place: in the tensor that waits for it, if there is one."""
+    while len(handles) <= place:
+        handles.append(None)
+    waiting = handles[place]
+    if waiting is None:
+        handles[place] = x
+        return
+    for name in SLOTS:
+        setattr(waiting, name, getattr(x, name))
+    alias = x.alias
+    if alias is not None and alias.base is not None:
+        views = alias.base.alias.views
+        for k, view in enumerate(views):
+            if view() is x:
+                views[k] = ref(waiting)
+
+
+def pass_back(step: Step, args: Any, kwargs: Any, handles: list[Any]) -> None:
+    """Run a backward pass: leaves have the gradients that they had then, and afterwards those that
+    they have now."""
+    assert step.leaves is not None
+    now = []
+    for leaf, gradient in step.leaves:
+        x = handles[leaf]
+        now.append(x.gradient)
+        x.gradient = None if gradient is None else handles[gradient]
+    try:
+        step.function(*args, **kwargs)
+        found = [
+            None if gradient is not None and handles[gradient] is handles[leaf].gradient
+            else handles[leaf].gradient
+            for leaf, gradient in step.leaves
+        ]  # fmt: skip
+    finally:
+        for (leaf, _), gradient in zip(step.leaves, now, strict=True):
+            handles[leaf].gradient = gradient
+    place = step.place
+    for x in found:
+        if x is not None:
+            put(handles, place, x)
+            place += 1
+
+
+def filled(x: Any, handles: list[Any], numbers: Iterator[Any]) -> Any:
+    """Arguments with the tensors and numbers in their places."""
+    kind = type(x)
+    if kind is Place:
+        return handles[x.index]
+    if x is NUMBER:
+        return next(numbers)
+    if kind is tuple or kind is list:
+        return kind([filled(y, handles, numbers) for y in x])
+    if kind is dict:
+        return {k: filled(v, handles, numbers) for k, v in x.items()}
+    return x
+
+
+def entering(value: Any, form: Form) -> EagerTensor:
+    """A tensor that comes to the tape."""
+    made = EagerTensor(value)
+    return made.requires_grad_() if form.requires_grad else made
+
+
+def borrow(tape: Tape, x: EagerTensor) -> None:
+    """Give another thread's pending tensor its value and history; the tape is left as it is."""
+    state, numbers, inputs = tape.state, tape.numbers, iter(tape.inputs)
+    handles: list[Any] = []
+    for k, y in enumerate(list(tape.places)):
+        handles.append(None)
+        if k in tape.came:
+            handles[-1] = EagerTensor(next(inputs))
+            handles[-1].node = None if y is None else NODE(y)
+    with entered(tape=Tape(tapes.Automaton(), True)):
+        run(state.steps(), handles, iter(()), numbers)
+    found = handles[x.place]
+    if x.place in tape.came:
+        x.value = found.value
+        return
+    for name in SLOTS:
+        setattr(x, name, getattr(found, name))
+    x.form = x.tape = None
+
+
+# ------------------------------------------------------------------------------------------- native
+
+
+def finish(tape: Tape) -> None:
+    """Give all tensors their values, where no history is needed any more; end the tape."""
+    state = tape.state
+    if tape.done == state.length:  # learned
+        note_endings(tape, known(state))
+        known(state).walked += 1
+        tape.close()
+        return
+    with tape.lock:
+        path = known(state)
+        path.walked += 1
+        program = None
+        if path.walked > WALKS and not is_tracing():
+            program = path.usual
+            if program is None or tape.had(program.others):
+                wanted = tape.wanted()
+                program = program_for(state, path, wanted, tape) if may_run(path, wanted) else None
+                if program is not None and may_run(path, program.places):
+                    path.usual = program
+        if program is None:
+            settle(tape)
+            note_endings(tape, path)
+        else:
+            fill(tape, path, program, program.run(*tape.inputs, *tape.numbers))
+        tape.close()
+
+
+def ask(tape: Tape, x: EagerTensor) -> None:
+    """Give a tensor its value: somebody reads it."""
+    if tape.failure is not None:
+        raise tape.failure
+    with tape.lock:
+        state = tape.state
+        path = known(state)
+        path.asked += 1
+        wanted = tape.wanted()
+        is_needed = any(needs_history(tape.tensor_at(k)) for k in wanted)
+        if path.asked > QUESTIONS and (may_run(path, wanted) if not is_needed else is_plain(path)):
+            program = program_for(state, path, wanted, tape)
+            if program is not None:
+                found = program.run(*tape.inputs, *tape.numbers)
+                if is_needed:
+                    show(tape, program, found)
+                    return
+                fill(tape, path, program, found)
+                tape.close()
+                return
+        settle(tape)
+        if not is_needed and tape.thread == tapes.get_ident():
+            note_endings(tape, path)
+            tape.close()
+
+
+def needs_history(x: EagerTensor) -> bool:
+    """Whether a backward pass may begin at a tensor that operations made."""
+    return x.requires_grad and not x.is_leaf
+
+
+def is_plain(path: Known) -> bool:
+    """Whether a native program may run now."""
+    return not path.is_hopeless and not is_tracing()
+
+
+def may_run(path: Known, wanted: Sequence[int]) -> bool:
+    """Whether a native program may run now, and all is known of what the tensors are then."""
+    if not is_plain(path):
+        return False
+    bases: list[int] = []
+    for k in wanted:
+        ending = path.endings.get(k)
+        if ending is None:
+            return False
+        if ending.base is not None and ending.base not in wanted:
+            bases.append(ending.base)
+    return len(bases) == len(set(bases))  # else two views of one tensor that nobody has
+
+
+def program_for(state: State, path: Known, wanted: Sequence[int], tape: Tape) -> Program | None:
+    """The program of a path that gives the wanted tensors."""
+    needed = set(wanted)
+    for found in path.programs:
+        if needed.issubset(found.places):
+            return found
+    if path.programs:
+        needed.update(path.programs[-1].places)
+    places = tuple(sorted(needed))
+    try:
+        compiled = native(state, places)
+        compiled(*tape.inputs, *tape.numbers)
+    except Exception as error:
+        path.is_hopeless, path.reason = True, error
+        return None
+    path.programs.append(Program(places, state, compiled))
+    return path.programs[-1]
+
+
+def native(state: State, places: tuple[int, ...]) -> Callable:
+    """The path as a function of its inputs and numbers, under `jit`."""
+    states = state.steps()
+    forms = [s.entered for s in states if s.entered is not None]
+
+    def steps(*values: Any) -> tuple[Any, ...]:
+        handles: list[Any] = []
+        level = recording_level() + 0.25  # above the traced numbers that stand beside tensors
+        with entered(tape=Tape(tapes.Automaton(), True), level=level):
+            inputs = [entering(x, form) for x, form in zip(values, forms, strict=False)]
+            run(states, handles, iter(inputs), values[len(forms) :])
+        return tuple([handles[k].value for k in places])
+
+    return jitted(steps)  # type: ignore[return-value]
+
+
+def fill(tape: Tape, path: Known, program: Program, values: Sequence[Any]) -> None:
+    """Give tensors what a program gave, and all else that they are when the path has ended."""
+    places = tape.places
+    for k, position in program.written:  # to tensors that were there before
+        x, value = places[k], values[program.output[k]]
+        if x is not None:
+            x.value = value if type(value) is np.ndarray else strong(value)
+            x.tape = None
+            versions = x.versions
+            versions.count += 1
+            versions.position = position
+    for k in program.made:
+        x = places[k]
+        if type(x) is ref:
+            x = x()
+        if x is None:
+            continue
+        value = values[program.output[k]]
+        x.value = value = value if type(value) is np.ndarray else strong(value)
+        x.tape = None
+        ending = path.endings.get(k)
+        if ending is None:  # nobody has it but the tape
+            x.node = None
+        elif ending.is_plain:
+            x.node = None
+            x.form = ending.form
+            if ending.form is None:
+                x.form = ending.form = Form.of(value, False, True)
+        else:
+            end(x, ending, tape)
+
+
+def end(x: EagerTensor, ending: Ending, tape: Tape) -> None:
+    """What a tensor with a history, or a view, is when its path has ended."""
+    x.node = again(ending.history, tape) if ending.history else ending.node
+    x.form = None
+    x.is_detached = ending.is_detached
+    if ending.base is not None:
+        base = tape.tensor_at(ending.base)
+        if base is not None and has_node(base):  # else nobody has it
+            attach(base, x, ending.primitive, ending.parameters)
+            x.versions = base.versions
+
+
+def show(tape: Tape, program: Program, values: Sequence[Any]) -> None:
+    """Give tensors what a program gave; what they were made of stays on the tape."""
+    for k, value in zip(program.places, values, strict=True):
+        x = tape.tensor_at(k)
+        if x is not None and tape.is_pending(k):
+            x.value = strong(value)
+            tape.shown.add(k)
+
+
+def note_endings(tape: Tape, path: Known) -> None:
+    """Note what tensors are when a path has ended, all run uncompiled."""
+    by_identity = {id(tape.tensor_at(k)): k for k in range(len(tape.places))}
+    for k in tape.state.changed:
+        x = tape.tensor_at(k)
+        if x is None:
+            continue
+        if k in tape.came:
+            path.endings[k] = Ending()
+            continue
+        path.endings[k] = ending = ending_of(x, tape)
+        if ending is not None and x.alias is not None and x.alias.base is not None:
+            base = by_identity.get(id(x.alias.base))
+            if base is None or type(x.alias.primitive) is not type(VARIABLE):
+                path.endings[k] = None
+                continue
+            ending.base, ending.primitive = base, x.alias.primitive
+            ending.parameters, ending.is_detached = x.alias.parameters, x.is_detached
+        elif ending is not None:
+            ending.is_plain = ending.node is None and not ending.history
+
+
+def ending_of(x: EagerTensor, tape: Tape) -> Ending | None:
+    """What a tensor is; None where a backward pass may still begin at it."""
+    found = Ending()
+    node = x.node
+    if node is None:
+        return found
+    if node.primitive is VARIABLE or saved_of(node).hooks or x.is_retained:
+        return None
+    order = ancestors([node])
+    if any(saved_of(n).is_freed for n in order):
+        found.node = emptied(node)
+        return found
+    for n in order:
+        known = saved_of(n)
+        if known.hooks or known.pull or known.output or any(x is not None for x in known.inputs):
+            return None
+        leaf = None if known.leaf is None else known.leaf()
+        if n.primitive is VARIABLE and (leaf is None or leaf.tape is not tape):
+            return None
+        found.history.append((n, None if leaf is None else leaf.place))
+    return found
+
+
+def again(history: Sequence[tuple[Node, int | None]], tape: Tape) -> Node:
+    """A history that keeps no values, of other leaves."""
+    made: dict[Any, Node] = {}
+    for node, place in history:
+        if place is not None:
+            made[node] = NODE(tape.tensor_at(place))
+            continue
+        inputs = tuple([made[x] if type(x) is Node else x for x in node.inputs])
+        root = min([x.root for x in inputs if type(x) is Node])
+        new = made[node] = Node(
+            node.primitive, inputs, node.parameters, node.shape, node.dtype, node.weak, None, root
+        )
+        new.code, new.offset = node.code, node.offset
+        known = saved_of(new)
+        known.inputs, known.sums = saved_of(node).inputs, saved_of(node).sums
+    return new
+
+
+def emptied(node: Node) -> Node:
+    """A node that says what made a tensor, and keeps nothing."""
+    made = Node(
+        node.primitive, tuple([stub(x) for x in node.inputs]), node.parameters, node.shape,
+        node.dtype, node.weak, None, node.root,
+    )  # fmt: skip
+    made.code, made.offset = node.code, node.offset
+    saved_of(made).is_freed = True
+    return made
+
+
+def stub(x: Any) -> Any:
+    """An input of an emptied node: which operation made it."""
+    if type(x) is not Node:
+        return x
+    made = Node(x.primitive, (), x.parameters, x.shape, x.dtype, x.weak, None, x.root)
+    made.code, made.offset = x.code, x.offset
+    saved_of(made).is_freed = x.primitive is not VARIABLE
+    return made
+
+
+tapes.settle, tapes.ask, tapes.borrow = settle, ask, borrow
+
+__all__ = ["ask", "finish", "settle"]
