@@ -101,6 +101,21 @@ class RandomProgram:
         while self.handles:
             self.handles.pop().remove()
         self.kept = values[-choose.randint(1, 5) :]
+        if choose.random() < 0.4:
+            self.once_more(self.kept[0])
+
+    def once_more(self, x):
+        """A backward pass from what is left of the round."""
+        if not x.requires_grad:
+            return
+        try:
+            (x * x).sum().backward()
+        except RuntimeError as error:
+            self.seen.append(str(error).split("\n", 1)[0].split(" (at ")[0])
+        for w in self.leaves:
+            if w.grad is not None:
+                self.see(w.grad)
+                w.grad = None
 
     def see(self, x):
         """A value is read."""
@@ -111,7 +126,7 @@ class RandomProgram:
         """One operation on what there is."""
         wide = [x for x in values if x.shape == (3, 4)]
         x, y = choose.choice(values), choose.choice(wide)
-        way = choose.randrange(30)
+        way = choose.randrange(38)
         if way == 0:
             values.append(x + y)
         elif way == 1:
@@ -190,6 +205,30 @@ class RandomProgram:
             )
             values.append(y + found[0])
             self.seen.append([x is None for x in found])
+        elif way == 30:  # values decide how many
+            values.append(y + y[y > 0].sum())
+        elif way == 31:
+            values.append(y * y[y.argmax(axis=0), np.arange(4)])
+        elif way == 32:
+            values.append(np.sort(y, axis=0) + np.unique(np.round(y.detach())).size)
+        elif way == 33:
+            values.append(np.linalg.solve(y @ y.T + 3 * np.eye(3), y))
+        elif way == 34:
+            try:
+                np.linalg.inv(y @ y.T * (choose.random() > 2))
+            except np.linalg.LinAlgError:
+                values.append(-y)
+        elif way == 35:
+            values.append(y[ad.tensor([2, 0, 1])] + np.cumsum(y, axis=1) * rate)
+        elif way == 36:
+            where = ad.tensor(draw.normal(size=(3, 4)) > 0)
+            values.append(np.where(where, y, 1.0))
+            if choose.random() < 0.5:
+                values.append(y + np.compress([True, False, True], y, axis=0)[0])
+        elif way == 37:
+            made = y + 0.0
+            made[where_large(made)] = rate
+            values.append(made)
         else:
             made = y.reshape(2, 6)
             made = made * 1j + 1.0
@@ -202,6 +241,11 @@ class RandomProgram:
             if x.is_leaf and x.grad is not None:
                 self.see(x.grad)
         return self.seen
+
+
+def where_large(x):
+    """A mask of the user's."""
+    return (abs(x) > 0.7).numpy()
 
 
 def outcome(seed, rounds):
@@ -479,6 +523,32 @@ def test_an_error_names_the_line_of_the_call_that_was_put_off():
     assert (x * 2).tolist() == [2.0, 2.0, 2.0]  # others go on
 
 
+@pytest.mark.parametrize("good", [1, 3, 6])
+def test_an_error_leaves_parameters_as_they_were(good):
+    w = leaf(np.ones(3))
+    table = leaf(np.arange(6.0))
+
+    def step(places):
+        (w * table[np.array(places)]).sum().backward()
+        with ad.no_grad():
+            w.sub_(0.01 * w.grad)
+        w.grad = table.grad = None
+
+    for k in range(good):
+        step([0, 1, 2 + k % 3])
+    before = w.tolist() if good % 2 else None
+    expected = np.ones(3) - 0.01 * sum(np.array([0, 1, 2 + k % 3]) for k in range(good))
+    with pytest.raises(IndexError, match="out of bounds"):
+        step([0, 1, 7])
+    np.testing.assert_allclose(w.tolist(), expected)
+    assert before is None or w.tolist() == before
+    assert w.grad is None
+    for _ in range(2):
+        (w * table[np.array([0, 1, 2])]).sum().backward()
+        assert w.grad.tolist() == [0.0, 1.0, 2.0]
+        w.grad = None
+
+
 def test_what_another_thread_reads():
     x = leaf(np.arange(4.0))
     for _ in range(5):
@@ -610,3 +680,42 @@ def test_a_program_that_cannot_be_made_is_run_uncompiled(monkeypatch):
         (x * x).sum().backward()
     assert x.grad.tolist() == [12.0, 12.0]
     assert isinstance(next(p.reason for p in paths() if p.is_hopeless), ZeroDivisionError)
+
+
+def test_a_history_that_lives_on():
+    x, w = leaf(np.linspace(0.0, 1.0, 4)), leaf(np.ones(4))
+    for k in range(8):
+        penalty = (w * w).sum() * (k + 1.0)  # not part of the loss
+        scaled = 2.0 * x
+        loss = (np.sin(scaled) * w).sum()
+        loss.backward()
+        kept = weakref.ref(loss)
+        del loss
+        assert kept() is None
+        with ad.no_grad():
+            w -= 0.1 * w.grad
+        w.grad = x.grad = None
+        if k % 2:
+            before = w.detach().numpy().copy()
+            assert penalty.requires_grad and not penalty.is_leaf
+            if k > 3:
+                penalty.backward()
+                gradient = w.grad.numpy()
+                w.grad = None
+                with pytest.raises(RuntimeError, match="a second backward pass went"):
+                    penalty.backward()
+                np.testing.assert_allclose(
+                    gradient, 2 * (k + 1) * (before + 0.1 * np.sin(2 * np.linspace(0, 1, 4)))
+                )
+    assert programs() >= 1
+
+
+def test_a_history_that_another_thread_needs():
+    x = leaf(np.arange(3.0))
+    for _ in range(5):
+        y = (np.exp(x) * 2.0).sum()
+        thread = threading.Thread(target=y.backward)
+        thread.start()
+        thread.join()
+        np.testing.assert_allclose(x.grad.tolist(), 2 * np.exp(np.arange(3.0)))
+        x.grad = None

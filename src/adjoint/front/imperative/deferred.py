@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ...base.errors import is_in_try, user_position
 from ...graph.node import ancestors
 from ...graph.op import Traced
 from ..operands import functions
@@ -42,6 +43,7 @@ def form_of(x: EagerTensor) -> Form:
 
 def operator(name: str, eager: Callable) -> Callable:
     """An operator with two operands."""
+    eager.is_typed = True  # type: ignore[attr-defined]
 
     @wraps(eager)
     def call(self: EagerTensor, other: Any) -> Any:
@@ -109,7 +111,8 @@ def alone(name: str, eager: Callable) -> Callable:
             if after is not None and after.form is not None:
                 tape.state = after
                 return tape.pending(after.form)
-        return tape.call(name, eager, (self, *args), kwargs)
+        line = () if name != "getitem" or tape.is_off else (user_position(1),)
+        return tape.call(name, eager, (self, *args), kwargs, *line)
 
     return call
 
@@ -164,6 +167,10 @@ def array_function(eager: Callable) -> Callable:
             return eager(self, function, types, args, kwargs)
         if function in TYPES:
             return TYPES[function](*args, **kwargs)
+        if function.__module__ == "numpy.linalg":
+            if is_in_try(()):  # it may raise, and be caught
+                return tape.unfit(function, args, kwargs)
+            return tape.call(function, function, args, kwargs, user_position(1))
         return tape.call(function, function, args, kwargs)
 
     return call
@@ -255,7 +262,7 @@ def learn(tape: Tape, key: Any, given: Any, places: tuple[int, ...]) -> None:
     """A backward pass that was not seen here before."""
     settle(tape)
     step = Step(passes.backward, *tape.template((given, {})))
-    step.position = tapes.user_position(2)
+    step.position = user_position(2)
     leaves = [tape.tensor_at(k) for k in places]
     before = [None if x.gradient is None else x.gradient.place for x in leaves]
     old = [x.gradient for x in leaves]
@@ -358,6 +365,7 @@ def on_tape(program: Any, inputs: list[Any]) -> Any:
     def evaluated(*values: Any) -> tuple[Any, ...]:
         return tuple(program.function.evaluate(*values))
 
+    evaluated.is_typed = True  # type: ignore[attr-defined]
     return list(tape.call(program, evaluated, tuple(inputs), {}))
 
 
@@ -389,6 +397,7 @@ def install() -> None:
     EagerTensor.__array_function__ = array_function(EagerTensor.__array_function__)  # type: ignore
 
 
+passes.grad.is_typed = True  # type: ignore[attr-defined]
 backward.__doc__, grad.__doc__ = passes.backward.__doc__, passes.grad.__doc__
 tapes.kind_of_tensors, tapes.form_of = EagerTensor, form_of
 install()

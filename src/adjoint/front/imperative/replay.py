@@ -19,29 +19,41 @@ from weakref import ref
 
 import numpy as np
 
-from ...base.errors import describe
+from ...base.dtypes import readable, type_of
+from ...base.errors import describe, message
 from ...graph.node import Node, ancestors
 from ..compiled import jitted
 from ..context import recording_level
+from ..program import record_program
 from ..trace import is_tracing
 from ..writing import attach
 from . import tape as tapes
 from .mode import entered, mode
-from .saved import saved_of
+from .saved import AutogradError, saved_of
 from .tape import NUMBER, Form, Place, State, Step, Tape
 from .tensor import NODE, SLOTS, VARIABLE, EagerTensor, has_node, strong
 
 WALKS = 2  # before a path that ends in a backward pass is compiled
 QUESTIONS = 10  # before one that ends in a question is
+ATTEMPTS = 3  # to compile a path
 
 
 class Known:
     """What is known of a path that values were wanted at the end of."""
 
-    __slots__ = ("asked", "endings", "is_hopeless", "programs", "reason", "usual", "walked")
+    __slots__ = (
+        "asked",
+        "attempts",
+        "endings",
+        "is_hopeless",
+        "programs",
+        "reason",
+        "usual",
+        "walked",
+    )
 
     def __init__(self) -> None:
-        self.walked = self.asked = 0
+        self.walked = self.asked = self.attempts = 0
         self.is_hopeless = False  # it does not become a program
         self.reason: BaseException | None = None
         self.programs: list[Program] = []
@@ -70,11 +82,13 @@ class Ending:
     """What a tensor is when its path has ended, besides its value."""
 
     __slots__ = (
-        "base", "form", "history", "is_detached", "is_plain", "node", "parameters", "primitive",
+        "base", "form", "history", "is_detached", "is_live", "is_plain", "node", "parameters",
+        "primitive",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self.is_plain = False  # no history, and no view of another one
+        self.is_live = False  # its history is what remains of the tape
         self.form: Form | None = None  # then: what it is
         self.node: Node | None = None  # of a history that was freed
         self.history: list[tuple[Node, int | None]] = []  # one that keeps no values: the operations
@@ -110,7 +124,8 @@ def settle(tape: Tape) -> None:
             states = [s for s in tape.state.steps() if s.length > tape.done]
             places = tape.places
             handles = [tape.tensor_at(k) for k in range(len(places))]
-            run(states, handles, iter(()), tape.numbers)
+            handles += [None] * (tape.state.place - len(places))
+            run(states, handles, tape.numbers)
             for k, x in enumerate(places):
                 if type(x) is EagerTensor and k not in tape.came:
                     places[k] = ref(x)
@@ -120,11 +135,21 @@ def settle(tape: Tape) -> None:
             tape.done = tape.state.length
         except BaseException as error:
             tape.failure = error
+            take_back(tape)
             if mode.tape is tape:
                 mode.tape = Tape(tape.automaton, before)
             raise
         finally:
             tape.is_off, tape.is_keeping = before, False
+
+
+def take_back(tape: Tape) -> None:
+    """Give leaves the gradients that they had before passes that were not run."""
+    for state in reversed(tape.state.steps()):
+        for leaf, gradient in (state.step and state.step.leaves) or ():
+            x = tape.tensor_at(leaf)
+            if x is not None and x.gradient is not None and not has_node(x.gradient):
+                x.gradient = None if gradient is None else tape.tensor_at(gradient)
 
 
 def bring_back(tape: Tape) -> None:
@@ -135,17 +160,13 @@ def bring_back(tape: Tape) -> None:
 
 
 def run(
-    states: Sequence[State], handles: list[Any], inputs: Iterator[Any], numbers: Sequence[Any]
+    states: Sequence[State], handles: list[Any], numbers: Sequence[Any], is_forward: bool = False
 ) -> None:
-    """Run steps on tensors by place; where there is none the result takes it."""
+    """Run steps on tensors by place; where there is none the result takes it.  `is_forward`: but
+    backward passes, and what reads their gradients."""
     for state in states:
         step = state.step
-        if step is None:
-            place = state.place - 1
-            if place >= len(handles):
-                handles.extend([None] * (place + 1 - len(handles)))
-            if handles[place] is None:
-                handles[place] = next(inputs)
+        if step is None or (is_forward and not has_all(step, handles)):
             continue
         used = iter(numbers[state.previous.numbers : state.numbers])  # type: ignore[union-attr]
         args, kwargs = filled(step.args, handles, used), filled(step.kwargs, handles, used)
@@ -169,10 +190,28 @@ def run(
                 place += 1
 
 
+def has_all(step: Step, handles: Sequence[Any]) -> bool:
+    """Whether a step is no backward pass, and all that it reads is there."""
+    return step.leaves is None and all(handles[k] is not None for k in places_in(step))
+
+
+def places_in(step: Step) -> list[int]:
+    """The places of the tensors that a step reads."""
+    found: list[int] = []
+    waiting: list[Any] = [step.args, step.kwargs]
+    while waiting:
+        x = waiting.pop()
+        if type(x) is Place:
+            found.append(x.index)
+        elif isinstance(x, (tuple, list)):
+            waiting.extend(x)
+        elif type(x) is dict:
+            waiting.extend(x.values())
+    return found
+
+
 def put(handles: list[Any], place: int, x: EagerTensor) -> None:
     """A result at its place: in the tensor that waits for it, if there is one."""
-    while len(handles) <= place:
-        handles.append(None)
     waiting = handles[place]
     if waiting is None:
         handles[place] = x
@@ -233,24 +272,62 @@ def entering(value: Any, form: Form) -> EagerTensor:
     return made.requires_grad_() if form.requires_grad else made
 
 
-def borrow(tape: Tape, x: EagerTensor) -> None:
-    """Give another thread's pending tensor its value and history; the tape is left as it is."""
-    state, numbers, inputs = tape.state, tape.numbers, iter(tape.inputs)
-    handles: list[Any] = []
-    for k, y in enumerate(list(tape.places)):
-        handles.append(None)
-        if k in tape.came:
-            handles[-1] = EagerTensor(next(inputs))
-            handles[-1].node = None if y is None else NODE(y)
-    with entered(tape=Tape(tapes.Automaton(), True)):
-        run(state.steps(), handles, iter(()), numbers)
-    found = handles[x.place]
-    if x.place in tape.came:
+class Remains:
+    """What a tape leaves to a tensor whose history is still alive when the tape has ended, or that
+    another thread looks at: the calls before, and what came to them."""
+
+    __slots__ = ("came", "inputs", "nodes", "numbers", "state")
+    is_closed = True
+
+    def __init__(self, tape: Tape) -> None:
+        self.state, self.numbers, self.inputs = tape.state, tape.numbers, tape.inputs
+        self.came = sorted(tape.came)
+        self.nodes = [None if x is None else NODE(x) for x in map(tape.tensor_at, self.came)]
+
+    def look_up(self, x: EagerTensor, name: str) -> None:
+        """Give a tensor its history: the calls that it was made by, run once more."""
+        found = self.tensor(x.place, own=True)
+        if found is None:
+            raise AutogradError(
+                message(
+                    f"the history of {readable(x)} goes through a backward pass of another thread",
+                    expected="`backward` in the thread that made the tensor",
+                    operation="backward",
+                )
+            )
+        for slot in SLOTS:
+            if slot != "value":
+                setattr(x, slot, getattr(found, slot))
+        x.form = x.tape = None
+
+    def leave(self, x: EagerTensor) -> None:
+        """The tensor is written to: it has its history then."""
+        x.tape = None
+
+    def tensor(self, place: int, own: bool) -> EagerTensor | None:
+        """What is at a place, of other tensors; with `own`, of the leaves that came, and without
+        backward passes (which would leave gradients there): None for what these gave."""
+        handles: list[Any] = [None] * self.state.place
+        for k, value, node in zip(self.came, self.inputs, self.nodes, strict=True):
+            handles[k] = EagerTensor(value)
+            if own:
+                handles[k].node = node
+            elif node is not None:
+                handles[k].requires_grad_()
+        with entered(tape=Tape(tapes.Automaton(), True)):
+            run(self.state.steps(), handles, self.numbers, is_forward=own)
+        return handles[place]
+
+
+def borrow(tape: Tape, x: EagerTensor, name: str) -> None:
+    """Give another thread's pending tensor its value or history; the tape is left as it is."""
+    remains = Remains(tape)
+    if name == "value":
+        found = remains.tensor(x.place, own=False)
+        assert found is not None
         x.value = found.value
-        return
-    for name in SLOTS:
-        setattr(x, name, getattr(found, name))
-    x.form = x.tape = None
+    else:
+        remains.look_up(x, name)
 
 
 # ------------------------------------------------------------------------------------------- native
@@ -275,12 +352,21 @@ def finish(tape: Tape) -> None:
                 program = program_for(state, path, wanted, tape) if may_run(path, wanted) else None
                 if program is not None and may_run(path, program.places):
                     path.usual = program
-        if program is None:
+        found = None if program is None else outputs(program, tape)
+        if found is None:
             settle(tape)
             note_endings(tape, path)
         else:
-            fill(tape, path, program, program.run(*tape.inputs, *tape.numbers))
+            fill(tape, path, program, found)  # type: ignore[arg-type]
         tape.close()
+
+
+def outputs(program: Program, tape: Tape) -> Any:
+    """What a program gives; None where it fails, and the uncompiled run will say at which call."""
+    try:
+        return program.run(*tape.inputs, *tape.numbers)
+    except Exception:
+        return None
 
 
 def ask(tape: Tape, x: EagerTensor) -> None:
@@ -295,18 +381,49 @@ def ask(tape: Tape, x: EagerTensor) -> None:
         is_needed = any(needs_history(tape.tensor_at(k)) for k in wanted)
         if path.asked > QUESTIONS and (may_run(path, wanted) if not is_needed else is_plain(path)):
             program = program_for(state, path, wanted, tape)
-            if program is not None:
-                found = program.run(*tape.inputs, *tape.numbers)
-                if is_needed:
-                    show(tape, program, found)
-                    return
-                fill(tape, path, program, found)
+            found = None if program is None else outputs(program, tape)
+            if found is not None and is_needed:
+                show(tape, program, found)  # type: ignore[arg-type]
+                return
+            if found is not None:
+                fill(tape, path, program, found)  # type: ignore[arg-type]
                 tape.close()
                 return
         settle(tape)
         if not is_needed and tape.thread == tapes.get_ident():
             note_endings(tape, path)
             tape.close()
+
+
+def is_sound(tape: Tape, state: State) -> bool:
+    """Whether the types of a call's results follow from those of its arguments: values decide over
+    that of `x[x > 0]`, of `np.unique(x)`, of `np.linalg.eigvals(x)`."""
+    step, before = state.step, state.previous
+    assert step is not None and before is not None
+    places = sorted(set(places_in(step)))
+    arrays = [tape.tensor_at(k).value for k in places]
+    numbers = tape.numbers[before.numbers : state.numbers]
+
+    def call(values: list[Any]) -> tuple[list[Any], Any]:
+        handles: list[Any] = [None] * state.place
+        level = recording_level() + 0.25
+        with entered(tape=Tape(tapes.Automaton(), True), level=level):
+            for k, x in zip(places, values, strict=False):
+                handles[k] = EagerTensor(x)
+            used = iter(values[len(places) :])
+            args, kwargs = filled(step.args, handles, used), filled(step.kwargs, handles, used)
+            found = step.function(*args, **kwargs)
+            several = [found] if type(found) is EagerTensor else found
+            return [x.value for x in several if x is not None], None
+
+    try:
+        program = record_program(call, [*arrays, *numbers], "call", lambda graph: graph)
+    except Exception:  # what it asks for is not there under `jit`
+        return False
+    forms = step.forms if type(step.forms) is tuple else (step.forms,)
+    wanted = [(form.shape, form.dtype) for form in forms if form is not None]
+    found = [type_of(x)[:2] for x in program.function.outputs]
+    return not program.guards and not program.fixed and found == wanted
 
 
 def needs_history(x: EagerTensor) -> bool:
@@ -346,7 +463,9 @@ def program_for(state: State, path: Known, wanted: Sequence[int], tape: Tape) ->
         compiled = native(state, places)
         compiled(*tape.inputs, *tape.numbers)
     except Exception as error:
-        path.is_hopeless, path.reason = True, error
+        path.attempts += 1
+        path.reason = error
+        path.is_hopeless = path.attempts >= ATTEMPTS  # values may have been at fault
         return None
     path.programs.append(Program(places, state, compiled))
     return path.programs[-1]
@@ -356,13 +475,15 @@ def native(state: State, places: tuple[int, ...]) -> Callable:
     """The path as a function of its inputs and numbers, under `jit`."""
     states = state.steps()
     forms = [s.entered for s in states if s.entered is not None]
+    came = [s.place - 1 for s in states if s.entered is not None]
 
     def steps(*values: Any) -> tuple[Any, ...]:
-        handles: list[Any] = []
+        handles: list[Any] = [None] * state.place
         level = recording_level() + 0.25  # above the traced numbers that stand beside tensors
         with entered(tape=Tape(tapes.Automaton(), True), level=level):
-            inputs = [entering(x, form) for x, form in zip(values, forms, strict=False)]
-            run(states, handles, iter(inputs), values[len(forms) :])
+            for k, form, x in zip(came, forms, values, strict=False):
+                handles[k] = entering(x, form)
+            run(states, handles, values[len(forms) :])
         return tuple([handles[k].value for k in places])
 
     return jitted(steps)  # type: ignore[return-value]
@@ -402,6 +523,9 @@ def fill(tape: Tape, path: Known, program: Program, values: Sequence[Any]) -> No
 
 def end(x: EagerTensor, ending: Ending, tape: Tape) -> None:
     """What a tensor with a history, or a view, is when its path has ended."""
+    if ending.is_live:
+        x.tape = tape.remains = tape.remains or Remains(tape)
+        return
     x.node = again(ending.history, tape) if ending.history else ending.node
     x.form = None
     x.is_detached = ending.is_detached
@@ -440,7 +564,7 @@ def note_endings(tape: Tape, path: Known) -> None:
             ending.base, ending.primitive = base, x.alias.primitive
             ending.parameters, ending.is_detached = x.alias.parameters, x.is_detached
         elif ending is not None:
-            ending.is_plain = ending.node is None and not ending.history
+            ending.is_plain = ending.node is None and not ending.history and not ending.is_live
 
 
 def ending_of(x: EagerTensor, tape: Tape) -> Ending | None:
@@ -457,13 +581,39 @@ def ending_of(x: EagerTensor, tape: Tape) -> Ending | None:
         return found
     for n in order:
         known = saved_of(n)
-        if known.hooks or known.pull or known.output or any(x is not None for x in known.inputs):
+        if known.hooks or known.pull:
             return None
+        if known.output or any(value is not None for value in known.inputs):
+            return None if x.alias is not None or is_tainted(tape.state, x.place) else live()
         leaf = None if known.leaf is None else known.leaf()
         if n.primitive is VARIABLE and (leaf is None or leaf.tape is not tape):
             return None
         found.history.append((n, None if leaf is None else leaf.place))
     return found
+
+
+def live() -> Ending:
+    """The ending of a tensor whose history is still needed."""
+    found = Ending()
+    found.is_live = True
+    return found
+
+
+def is_tainted(state: State, place: int) -> bool:
+    """Whether a tensor depends on what a backward pass left."""
+    tainted: set[int] = set()
+    for s in state.steps():
+        step = s.step
+        if step is None:
+            continue
+        if step.leaves is not None:
+            tainted.update(range(step.place, s.place))
+            tainted.update([k for _, k in step.leaves if k is not None])
+        elif not tainted.isdisjoint(places_in(step)):
+            tainted.update(range(step.place, s.place))
+            if step.target is not None:
+                tainted.add(step.target)
+    return place in tainted
 
 
 def again(history: Sequence[tuple[Node, int | None]], tape: Tape) -> Node:
@@ -505,6 +655,6 @@ def stub(x: Any) -> Any:
     return made
 
 
-tapes.settle, tapes.ask, tapes.borrow = settle, ask, borrow
+tapes.settle, tapes.ask, tapes.borrow, tapes.is_sound = settle, ask, borrow, is_sound
 
 __all__ = ["ask", "finish", "settle"]

@@ -107,12 +107,14 @@ class State:
 
     __slots__ = (
         "after", "bits", "changed", "entered", "form", "found", "leaves", "length", "likely",
-        "numbers", "one", "operator", "other", "place", "previous", "program", "step", "target",
+        "numbers", "one", "operator", "other", "place", "previous", "program", "refused", "step",
+        "target",
     )  # fmt: skip
 
     def __init__(self, previous: State | None, step: Step | None, bits: tuple[bool, bool]) -> None:
         self.previous, self.step, self.bits = previous, step, bits
         self.after: dict[Any, State] = {}
+        self.refused: set[Any] = set()  # calls that have no place here
         self.likely: State = self  # where the last walk went on, if it has been here
         self.operator: Any = None  # of a last step with two operands: its name and its key's parts
         self.one: Any = None
@@ -163,7 +165,8 @@ make: Callable[[Any], Any] = object.__new__
 kind_of_tensors: Any = None
 settle: Callable[[Tape], None] = unset  # run all that is pending, uncompiled
 ask: Callable[[Tape, Any], None] = unset  # give a tensor its value
-borrow: Callable[[Tape, Any], None] = unset  # give another thread's tensor its value
+borrow: Callable[[Tape, Any, str], None] = unset  # the same for another thread's tensor
+is_sound: Callable[[Tape, State], bool] = unset  # whether values do not decide over types
 form_of: Callable[[Any], Form] = unset
 
 
@@ -173,7 +176,7 @@ class Tape:
     __slots__ = (
         "automaton", "came", "done", "failure", "inputs", "is_closed", "is_keeping", "is_off",
         "is_swift", "kept", "lacking",
-        "lock", "numbers", "places", "shown", "stash", "state", "thread",
+        "lock", "numbers", "places", "remains", "shown", "stash", "state", "thread",
     )  # fmt: skip
 
     def __init__(self, automaton: Automaton, is_off: bool) -> None:
@@ -188,6 +191,7 @@ class Tape:
         self.numbers: list[Any] = []  # floats and arrays
         self.places: list[Any] = []  # the tensors (of those whose call was run, references)
         self.came: set[int] = set()  # the places of those that were made before the tape
+        self.remains: Any = None  # what tensors whose histories are alive keep of it
         self.stash: list[tuple[Any, Any]] = []  # tensors that are to be written to, their arrays
         self.lacking: set[int] = set()  # their places
         self.shown: set[int] = set()  # places of pending tensors that a native program gave values
@@ -260,15 +264,18 @@ class Tape:
 
     # ----------------------------------------------------------------------------------- calls
 
-    def call(self, name: Any, function: Callable, args: tuple, kwargs: dict[str, Any]) -> Any:
-        """What a function gives for arguments: pending where it is known, else at once."""
+    def call(
+        self, name: Any, function: Callable, args: tuple, kwargs: dict[str, Any], *line: Any
+    ) -> Any:
+        """What a function gives for arguments: pending where it is known, else at once.  `line`: of
+        a call that may fail by values, the user's, which its error names."""
         if self.is_off:
             return function(*args, **kwargs)
         if not self.is_swift:  # what was run before lives on, as long as calls that read it wait
             self.kept = [self.tensor_at(k) for k in range(len(self.places))]
             self.is_swift = True
         try:
-            key: Any = (name, *map(self.key, args))
+            key: Any = (name, *map(self.key, args), *line)
             if kwargs:
                 key = (*key, "", *[(k, self.key(v)) for k, v in kwargs.items()])
         except Unfit:
@@ -344,6 +351,9 @@ class Tape:
 
     def learn(self, key: Any, function: Callable, args: tuple, kwargs: dict[str, Any]) -> Any:
         """Run a call that was not seen here before, and note what it gives."""
+        if key in self.state.refused:
+            del self.numbers[self.state.numbers :]
+            return self.unfit(function, args, kwargs)
         if self.state.length >= LONGEST or self.automaton.count > MOST_STATES:
             self.end()
             return mode.tape.call(key[0], function, args, kwargs)
@@ -355,6 +365,7 @@ class Tape:
         if writes and not (self.may_write(args[0]) and args[0].value.flags.c_contiguous):
             del self.numbers[self.state.numbers :]
             return self.unfit(function, args, kwargs)
+        is_typed = target is not None or getattr(function, "is_typed", type(function) is np.ufunc)
         self.is_keeping = writes
         try:
             found = self.unfit(function, args, kwargs)
@@ -386,9 +397,22 @@ class Tape:
             del self.numbers[self.state.numbers :]
             return found
         after.numbers = len(self.numbers)
+        if not (is_typed or is_sound(self, after)):
+            self.forget(key)
+            return found
         self.state = after
         self.done = after.length
         return found
+
+    def forget(self, key: Any) -> None:
+        """Take back what was learned last: the call has no place here."""
+        del self.state.after[key], self.numbers[self.state.numbers :]
+        self.state.refused.add(key)
+        for x in self.places[self.state.place :]:
+            found = x()
+            if found is not None:
+                found.tape = None
+        del self.places[self.state.place :]
 
     def grow(self, key: Any, step: Step | None) -> State:
         """A new state."""
@@ -473,7 +497,7 @@ class Tape:
         if self.is_off:
             raise RuntimeError(f"the {name} of a pending tensor was read while its tape was run")
         if self.thread != get_ident():
-            borrow(self, x)
+            borrow(self, x, name)
         elif name == "value":
             ask(self, x)
         else:
