@@ -67,18 +67,31 @@ class save_on_disk(saved_tensors_hooks):
         value = tensor.held()
         if not isinstance(value, np.ndarray) or value.nbytes < self.least:
             return tensor
-        file = tempfile.TemporaryFile(dir=self.folder)  # noqa: SIM115, closed with the value
-        np.ascontiguousarray(value).tofile(file)
-        return file, value.shape, value.dtype
+        return Filed(value, self.folder)
+
+
+class Filed:
+    """A value in a file, which is closed when nobody has this any more."""
+
+    __slots__ = ("dtype", "file", "shape")
+
+    def __init__(self, value: np.ndarray, folder: str | None) -> None:
+        self.shape, self.dtype = value.shape, value.dtype
+        self.file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115, closed with this
+        np.ascontiguousarray(value).tofile(self.file)
+
+    def __del__(self) -> None:
+        self.file.close()
+
+    def read(self) -> np.ndarray:
+        """The value."""
+        self.file.seek(0)
+        return np.fromfile(self.file, self.dtype).reshape(self.shape)
 
 
 def read(packed: Any) -> Any:
-    """A value from its file."""
-    if isinstance(packed, EagerTensor):
-        return packed
-    file, shape, dtype = packed
-    file.seek(0)
-    return np.fromfile(file, dtype).reshape(shape)
+    """A value as it was packed."""
+    return packed.read() if type(packed) is Filed else packed
 
 
 __all__ = [
