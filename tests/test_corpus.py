@@ -45,7 +45,7 @@ def test_uncompiled(entry: Entry) -> None:
 
 @pytest.mark.parametrize(
     "entry",
-    [pytest.param(e, marks=[pytest.mark.slow] * bool(k % 3)) for k, e in enumerate(ENTRIES)],
+    [pytest.param(e, marks=[pytest.mark.slow] * bool(k % 6)) for k, e in enumerate(ENTRIES)],
     ids=lambda e: e.name,
 )
 def test_compiled(entry: Entry) -> None:

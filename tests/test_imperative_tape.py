@@ -68,6 +68,8 @@ class RandomProgram:
         choose = random.Random(self.seed)
         draw = np.random.default_rng((self.seed, number))
         self.seen.append(number)
+        if choose.random() < 0.8 and self.buffer.requires_grad:
+            self.buffer = self.buffer.detach()
         values = [*self.leaves[:3], self.buffer, ad.tensor(draw.normal(size=(3, 4)))]
         rate = 0.01 * (1 + number % 3)
         for _ in range(choose.randint(3, 14)):
@@ -126,7 +128,7 @@ class RandomProgram:
         """One operation on what there is."""
         wide = [x for x in values if x.shape == (3, 4)]
         x, y = choose.choice(values), choose.choice(wide)
-        way = choose.randrange(38)
+        way = choose.randrange(40)
         if way == 0:
             values.append(x + y)
         elif way == 1:
@@ -229,6 +231,9 @@ class RandomProgram:
             made = y + 0.0
             made[where_large(made)] = rate
             values.append(made)
+        elif way == 38:  # a tensor from before gets a history
+            self.buffer += rate * y
+            values.append(self.buffer * 1.0)
         else:
             made = y.reshape(2, 6)
             made = made * 1j + 1.0

@@ -152,7 +152,9 @@ def check(seed: int) -> None:
         close(second, ad.grad(ad.grad(program.looped))(x, by_python), program)
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize(
+    "seed", [pytest.param(k, marks=pytest.mark.slow if k >= 12 else ()) for k in SEEDS]
+)
 def test_random_loops(seed):
     check(seed)
 
@@ -275,7 +277,9 @@ def check_writes(seed: int) -> None:
     np.testing.assert_allclose(each[1], wanted[1], **loose)
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize(
+    "seed", [pytest.param(k, marks=pytest.mark.slow if k >= 10 else ()) for k in range(20)]
+)
 def test_random_writes(seed):
     check_writes(seed)
 

@@ -133,7 +133,7 @@ def check_program(seed, many=False):
 
 
 @pytest.mark.parametrize(
-    "first", [pytest.param(k, marks=pytest.mark.slow if k >= 70 else ()) for k in range(0, 150, 10)]
+    "first", [pytest.param(k, marks=pytest.mark.slow if k >= 40 else ()) for k in range(0, 150, 10)]
 )
 def test_random_programs(first):
     vectorised = [check_program(seed) for seed in range(first, first + 10)]

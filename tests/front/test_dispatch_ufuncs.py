@@ -205,7 +205,11 @@ def test_every_ufunc_of_the_list_is_in_the_tables() -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in TABLE if name in LISTED])
-@pytest.mark.parametrize("as_library", [False, True], ids=["in the user's module", "in a library"])
+@pytest.mark.parametrize(
+    "as_library",
+    [False, pytest.param(True, marks=pytest.mark.slow)],
+    ids=["in the user's module", "in a library"],
+)
 def test_calls(name: str, as_library: bool) -> None:
     for text in TABLE[name]:
         judge(text, name_of(name), as_library, compiled=False)

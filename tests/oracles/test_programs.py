@@ -30,6 +30,11 @@ PLAIN = [name for name, item in PROGRAMS.items() if not item.branches]
 BATCHED = [name for name, item in PROGRAMS.items() if not item.branches and item.batched]
 
 
+def every_other(names):
+    """The names, every second one for the long run."""
+    return [pytest.param(n, marks=pytest.mark.slow if k % 2 else ()) for k, n in enumerate(names)]
+
+
 def widened(tree):
     """The tree with single-precision leaves made double."""
     double = {np.dtype("float32"): np.float64, np.dtype("complex64"): np.complex128}
@@ -201,7 +206,7 @@ def test_layout_of_the_arguments_does_not_matter(name):
     check_types(got, case.primals, f"grad of {name}")
 
 
-@pytest.mark.parametrize("name", PLAIN)
+@pytest.mark.parametrize("name", every_other(PLAIN))
 def test_derivatives_of_and_within_compiled_programs(name):
     case = Case(name)
     total = weighted(case.f, np, case.weights)
@@ -231,7 +236,7 @@ def test_batched_program_agrees_with_a_loop(name):
     assert_close(ad.vmap(case.f)(*batch), stacked, tolerance, f"vmap of {name}")
 
 
-@pytest.mark.parametrize("name", BATCHED)
+@pytest.mark.parametrize("name", every_other(BATCHED))
 def test_batched_derivatives_agree_with_a_loop(name):
     case = Case(name)
     total = weighted(case.f, np, case.weights)

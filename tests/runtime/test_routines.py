@@ -9,6 +9,7 @@ from adjoint.codegen.targets import host, without
 from adjoint.loops.interpret import interpret
 from adjoint.runtime.native import Executable, planned
 
+SLOW = pytest.mark.slow
 FLOATS = [np.float64, np.float32]
 KEYS = [np.float64, np.float32, np.int64, np.int32, np.uint64, np.uint32, np.int8, np.uint16, bool]
 TARGETS = {"own": host(), "avx2": without(host(), "avx512"), "baseline": without(host(), "avx")}
@@ -147,7 +148,8 @@ def positive(a):
 
 @pytest.mark.parametrize("stack", [(), (3,), (2, 2)])
 @pytest.mark.parametrize("dtype", FLOATS)
-@pytest.mark.parametrize("n", [1, 2, 3, 4, 8, 19, 70])
+@pytest.mark.parametrize("n", [1, pytest.param(2, marks=SLOW), 3, pytest.param(4, marks=SLOW), 8,
+                               pytest.param(19, marks=SLOW), 70])  # fmt: skip
 def test_linear_algebra(n, dtype, stack):
     rng = np.random.default_rng(n)
     close = {"rtol": 1e-9, "atol": 1e-9} if dtype == np.float64 else {"rtol": 2e-3, "atol": 2e-3}

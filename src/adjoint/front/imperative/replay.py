@@ -136,11 +136,26 @@ def settle(tape: Tape) -> None:
         except BaseException as error:
             tape.failure = error
             take_back(tape)
+            for x in map(tape.tensor_at, range(len(tape.places))):
+                if x is not None and has_node(x) and has_value(x):
+                    x.tape = None
             if mode.tape is tape:
                 mode.tape = Tape(tape.automaton, before)
             raise
         finally:
             tape.is_off, tape.is_keeping = before, False
+
+
+def has_value(x: EagerTensor) -> bool:
+    """Whether a tensor's value is there."""
+    try:
+        VALUE(x)
+    except AttributeError:
+        return False
+    return True
+
+
+VALUE = EagerTensor.value.__get__
 
 
 def take_back(tape: Tape) -> None:
@@ -281,12 +296,20 @@ class Remains:
 
     def __init__(self, tape: Tape) -> None:
         self.state, self.numbers, self.inputs = tape.state, tape.numbers, tape.inputs
-        self.came = sorted(tape.came)
-        self.nodes = [None if x is None else NODE(x) for x in map(tape.tensor_at, self.came)]
+        forms = [s.entered for s in self.state.steps() if s.entered is not None]
+        self.came = sorted(tape.came)[: len(forms)]
+        self.nodes = [
+            NODE(tape.who_came(k)) if form.requires_grad else None
+            for k, form in zip(self.came, forms, strict=True)
+        ]
 
-    def look_up(self, x: EagerTensor, name: str) -> None:
+    def look_up(self, x: EagerTensor, name: str) -> Any:
         """Give a tensor its history: the calls that it was made by, run once more."""
-        found = self.tensor(x.place, own=True)
+        self.tell(x, self.tensor(x.place, own=True), has_value=True)
+        return getattr(x, name)
+
+    def tell(self, x: EagerTensor, found: EagerTensor | None, has_value: bool) -> None:
+        """Give a tensor what another one is."""
         if found is None:
             raise AutogradError(
                 message(
@@ -296,7 +319,7 @@ class Remains:
                 )
             )
         for slot in SLOTS:
-            if slot != "value":
+            if slot != "value" or not has_value:
                 setattr(x, slot, getattr(found, slot))
         x.form = x.tape = None
 
@@ -308,7 +331,7 @@ class Remains:
         """What is at a place, of other tensors; with `own`, of the leaves that came, and without
         backward passes (which would leave gradients there): None for what these gave."""
         handles: list[Any] = [None] * self.state.place
-        for k, value, node in zip(self.came, self.inputs, self.nodes, strict=True):
+        for k, value, node in zip(self.came, self.inputs, self.nodes, strict=False):
             handles[k] = EagerTensor(value)
             if own:
                 handles[k].node = node
@@ -319,15 +342,20 @@ class Remains:
         return handles[place]
 
 
-def borrow(tape: Tape, x: EagerTensor, name: str) -> None:
-    """Give another thread's pending tensor its value or history; the tape is left as it is."""
-    remains = Remains(tape)
-    if name == "value":
-        found = remains.tensor(x.place, own=False)
-        assert found is not None
-        x.value = found.value
-    else:
-        remains.look_up(x, name)
+def borrow(tape: Tape, x: EagerTensor, name: str) -> Any:
+    """What another thread asks for of a pending tensor, which is not the tape's any more then; one
+    that was there before the tape stays."""
+    place, remains = x.place, Remains(tape)
+    if tape.is_closed:  # meanwhile
+        return getattr(x, name)
+    if place in tape.came:
+        return getattr(remains.tensor(place, own=False), name)
+    found = remains.tensor(place, own=True)
+    if found is None and not x.requires_grad:
+        found = remains.tensor(place, own=False)
+    tape.places[place] = None
+    remains.tell(x, found, has_value=False)
+    return getattr(x, name)
 
 
 # ------------------------------------------------------------------------------------------- native
@@ -500,6 +528,10 @@ def fill(tape: Tape, path: Known, program: Program, values: Sequence[Any]) -> No
             versions = x.versions
             versions.count += 1
             versions.position = position
+            ending = path.endings[k]
+            if ending is not None and not ending.is_plain:
+                del x.node
+                end(x, ending, tape)
     for k in program.made:
         x = places[k]
         if type(x) is ref:
@@ -552,10 +584,12 @@ def note_endings(tape: Tape, path: Known) -> None:
         x = tape.tensor_at(k)
         if x is None:
             continue
+        is_leaf = x.node is not None and x.node.primitive is VARIABLE
+        path.endings[k] = ending = Ending() if is_leaf else ending_of(x, tape)
         if k in tape.came:
-            path.endings[k] = Ending()
+            if ending is not None:
+                ending.is_plain = is_leaf or x.node is None
             continue
-        path.endings[k] = ending = ending_of(x, tape)
         if ending is not None and x.alias is not None and x.alias.base is not None:
             base = by_identity.get(id(x.alias.base))
             if base is None or type(x.alias.primitive) is not type(VARIABLE):
@@ -573,7 +607,7 @@ def ending_of(x: EagerTensor, tape: Tape) -> Ending | None:
     node = x.node
     if node is None:
         return found
-    if node.primitive is VARIABLE or saved_of(node).hooks or x.is_retained:
+    if saved_of(node).hooks or x.is_retained:
         return None
     order = ancestors([node])
     if any(saved_of(n).is_freed for n in order):
@@ -621,7 +655,7 @@ def again(history: Sequence[tuple[Node, int | None]], tape: Tape) -> Node:
     made: dict[Any, Node] = {}
     for node, place in history:
         if place is not None:
-            made[node] = NODE(tape.tensor_at(place))
+            made[node] = NODE(tape.who_came(place))
             continue
         inputs = tuple([made[x] if type(x) is Node else x for x in node.inputs])
         root = min([x.root for x in inputs if type(x) is Node])

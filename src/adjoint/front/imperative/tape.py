@@ -165,7 +165,7 @@ make: Callable[[Any], Any] = object.__new__
 kind_of_tensors: Any = None
 settle: Callable[[Tape], None] = unset  # run all that is pending, uncompiled
 ask: Callable[[Tape, Any], None] = unset  # give a tensor its value
-borrow: Callable[[Tape, Any, str], None] = unset  # the same for another thread's tensor
+borrow: Callable[[Tape, Any, str], Any] = unset  # the same for another thread's tensor
 is_sound: Callable[[Tape, State], bool] = unset  # whether values do not decide over types
 form_of: Callable[[Any], Form] = unset
 
@@ -175,7 +175,7 @@ class Tape:
 
     __slots__ = (
         "automaton", "came", "done", "failure", "inputs", "is_closed", "is_keeping", "is_off",
-        "is_swift", "kept", "lacking",
+        "is_swift", "kept", "lacking", "left",
         "lock", "numbers", "places", "remains", "shown", "stash", "state", "thread",
     )  # fmt: skip
 
@@ -191,6 +191,7 @@ class Tape:
         self.numbers: list[Any] = []  # floats and arrays
         self.places: list[Any] = []  # the tensors (of those whose call was run, references)
         self.came: set[int] = set()  # the places of those that were made before the tape
+        self.left: dict[int, Any] = {}  # those of them that have lost their places
         self.remains: Any = None  # what tensors whose histories are alive keep of it
         self.stash: list[tuple[Any, Any]] = []  # tensors that are to be written to, their arrays
         self.lacking: set[int] = set()  # their places
@@ -488,20 +489,28 @@ class Tape:
             return
         if not self.is_closed:
             self.places[x.place] = None
+            if x.place in self.came:
+                self.left[x.place] = x
         x.tape = None
 
-    def look_up(self, x: Any, name: str) -> None:
-        """Give a pending tensor what somebody asks for."""
+    def who_came(self, place: int) -> Any:
+        """The tensor that came to a place, also where it has none any more."""
+        found = self.places[place]
+        return self.left[place] if found is None else found
+
+    def look_up(self, x: Any, name: str) -> Any:
+        """What somebody asks for of a pending tensor, which has it then."""
         if self.failure is not None:
             raise self.failure
         if self.is_off:
             raise RuntimeError(f"the {name} of a pending tensor was read while its tape was run")
         if self.thread != get_ident():
-            borrow(self, x, name)
-        elif name == "value":
+            return borrow(self, x, name)
+        if name == "value":
             ask(self, x)
         else:
             settle(self)
+        return getattr(x, name)
 
     def end(self) -> None:
         """Run all that is pending, and end the tape."""
@@ -512,7 +521,7 @@ class Tape:
         """End the tape, all having been run; its thread gets another one."""
         self.is_closed = True
         self.inputs, self.numbers, self.places, self.stash, self.kept = [], [], [], [], []
-        self.shown = set()
+        self.shown, self.left = set(), {}
         if mode.tape is self:
             mode.tape = Tape(self.automaton, self.is_off)
 

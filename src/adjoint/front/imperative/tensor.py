@@ -82,8 +82,7 @@ class EagerTensor(Tensor):
             setattr(self, name, default)
             return default
         assert self.tape is not None
-        self.tape.look_up(self, name)
-        return getattr(self, name)
+        return self.tape.look_up(self, name)
 
     @property
     def level(self) -> float:  # type: ignore[override]
