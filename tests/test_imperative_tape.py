@@ -471,6 +471,17 @@ def test_a_view_from_before_sees_a_write():
         assert x.tolist() == [[3.0, 3.0], [1.0, 1.0]]
 
 
+def test_a_view_of_a_gradient_sees_it_grow():
+    x = leaf(np.ones(3))
+    (x * x).sum().backward()
+    for k in range(8):
+        first = x.grad[:1] if k % 2 else None
+        (x * x).sum().backward()
+        if first is not None:
+            assert first.tolist() == [2.0 * (k + 2)]
+        assert x.grad.tolist() == [2.0 * (k + 2)] * 3
+
+
 def test_a_view_that_one_round_keeps_and_another_does_not():
     for k in range(8):
         x = ad.tensor(np.zeros(3)) + 1.0

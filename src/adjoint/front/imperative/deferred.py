@@ -77,12 +77,10 @@ def operator(name: str, eager: Callable) -> Callable:
             after.operator, after.one, after.other = key
         form = after.form
         if form is None:
-            if not tape.may_write(self):
-                del numbers[state.numbers :]
-                return tape.unfit(eager, (self, other), {})
-            tape.state = after
-            tape.written(self, after.target)
-            return self
+            if tape.write(self, after):
+                return self
+            del numbers[state.numbers :]
+            return tape.unfit(eager, (self, other), {})
         tape.state = after
         new = make(EagerTensor)
         new.form = form
@@ -96,7 +94,7 @@ def operator(name: str, eager: Callable) -> Callable:
 
 
 def alone(name: str, eager: Callable) -> Callable:
-    """An operator, property or method of the tensor alone, or with a plain index."""
+    """An operator, property or method of the tensor alone, or with plain integers."""
 
     @wraps(eager)
     def call(self: EagerTensor, *args: Any, **kwargs: Any) -> Any:
@@ -111,10 +109,39 @@ def alone(name: str, eager: Callable) -> Callable:
             if after is not None and after.form is not None:
                 tape.state = after
                 return tape.pending(after.form)
-        line = () if name != "getitem" or tape.is_off else (user_position(1),)
-        return tape.call(name, eager, (self, *args), kwargs, *line)
+        return tape.call(name, eager, (self, *args), kwargs)
 
     return call
+
+
+def indexing(eager: Callable) -> Callable:
+    """`x[key]`."""
+
+    @wraps(eager)
+    def call(self: EagerTensor, key: Any) -> Any:
+        tape = mode.tape
+        if tape.is_off:
+            return eager(self, key)
+        if type(key) is int:
+            part: Any = int, key
+        elif type(key) is tuple and set(map(type, key)) == INTEGERS:
+            part = tuple, *[(int, x) for x in key]
+        elif type(key) is slice or (type(key) is tuple and set(map(type, key)) <= PLAIN):
+            return tape.call("getitem", eager, (self, key), {})
+        else:  # arrays, which may be out of range
+            return tape.call("getitem", eager, (self, key), {}, user_position(1))
+        if self.tape is tape and tape.is_swift:
+            after = tape.state.after.get(("getitem", self.place, part))
+            if after is not None:
+                tape.state = after
+                return tape.pending(after.form)
+        return tape.call("getitem", eager, (self, key), {})
+
+    return call
+
+
+INTEGERS = {int}
+PLAIN = {int, slice, type(None), type(Ellipsis)}  # entries of a key that belong to the path
 
 
 def deferred(name: str, eager: Callable) -> Callable:
@@ -219,8 +246,11 @@ def backward(
     after = tape.state.after.get(before)
     if after is None:
         learn(tape, before, given, places)
-    else:
-        walk(tape, after, places)
+    elif not walk(tape, after, places):
+        settle(tape)
+        tape.unfit(passes.backward, given, {})
+        tape.end()
+        return
     if not is_kept and mode.tape is tape:
         finish(tape)
 
@@ -292,18 +322,21 @@ def learn(tape: Tape, key: Any, given: Any, places: tuple[int, ...]) -> None:
     tape.done = after.length
 
 
-def walk(tape: Tape, after: Any, leaves: tuple[int, ...]) -> None:
-    """A backward pass that was: its leaves have gradients that are pending."""
-    tape.state = after
+def walk(tape: Tape, after: Any, leaves: tuple[int, ...]) -> bool:
+    """A backward pass that was: its leaves have gradients that are pending; whether that may be."""
     forms, writes = after.found
+    if writes and not all(map(tape.may_write, map(tape.tensor_at, writes))):
+        return False
+    tape.state = after
     for k, form in zip(leaves, forms, strict=True):
         if form is None:
             continue
         x = tape.places[k]
         if writes and x.gradient is not None and x.gradient.place in writes:
-            tape.written(x.gradient, form)
+            tape.overwrite(x.gradient, form)
         else:
             x.gradient = tape.pending(form)
+    return True
 
 
 RECORDED = "", ("create_graph", (bool, True))  # how the key of `grad` ends with this option
@@ -383,7 +416,8 @@ def install() -> None:
         setattr(EagerTensor, method, operator(name, writing(vars(EagerTensor)[method])))
     for name in "copy_ fill_ zero_ add_ sub_ mul_ div_ __setitem__".split():
         setattr(EagerTensor, name, deferred(name, writing(vars(EagerTensor)[name])))
-    for name in "neg pos abs invert round getitem".split():
+    EagerTensor.__getitem__ = indexing(EagerTensor.__getitem__)  # type: ignore
+    for name in "neg pos abs invert round".split():
         method = f"__{name}__"
         setattr(EagerTensor, method, alone(name, getattr(EagerTensor, method)))
     for name, found in list(vars(EagerTensor).items()):

@@ -285,15 +285,14 @@ class Tape:
         after = self.state.after.get(key)
         if after is None:
             return self.learn(key, function, args, kwargs)
-        if after.target is not None and not self.may_write(args[0]):
-            del self.numbers[self.state.numbers :]
-            return self.unfit(function, args, kwargs)
+        if after.target is not None:
+            if not self.write(args[0], after):
+                del self.numbers[self.state.numbers :]
+                return self.unfit(function, args, kwargs)
+            return args[0] if after.found is None else None
         self.state = after
         if after.form is not None:
             return self.pending(after.form)
-        if after.target is not None:
-            self.written(args[0], after.target)
-            return args[0] if after.found is None else None
         kind, forms = after.found
         made = [None if form is None else self.pending(form) for form in forms]
         return kind(made) if kind is tuple or kind is list else kind(*made)
@@ -315,27 +314,34 @@ class Tape:
     def may_write(self, x: Any) -> bool:
         """Whether a write to a tensor may be put off: one that has a value is no view, and has no
         views, which others would see unwritten."""
-        place = x.place
-        if self.is_pending(place):
-            return True
-        alias = x.alias
+        alias = None if self.is_pending(x.place) else x.alias
         if alias is None:
             return True
         return alias.base is None and all(view() is None for view in alias.views)
 
-    def written(self, x: Any, form: Form) -> None:
-        """A tensor stands for another value from now on, which is pending."""
-        x.form = form
+    def write(self, x: Any, after: State) -> bool:
+        """A call that writes to a tensor is put off; whether that may be."""
+        if not self.overwrite(x, after.target):
+            return False
+        self.state = after
+        return True
+
+    def overwrite(self, x: Any, form: Form | None) -> bool:
+        """Let a tensor stand for another value from now on, which is pending; whether it may."""
         place = x.place
+        if place not in self.lacking and (place in self.came or type(self.places[place]) is ref):
+            if x.alias is not None and not self.may_write(x):
+                return False
+            self.stash.append((x, x.value))
+            del x.value
+            self.lacking.add(place)
+        x.form = form
         if self.shown:  # this one, and views of it, may be among them
             for shown in map(self.tensor_at, self.shown):
                 if shown is not None:
                     del shown.value
             self.shown = set()
-        if not self.is_pending(place):
-            self.stash.append((x, x.value))
-            del x.value
-            self.lacking.add(place)
+        return True
 
     def unfit(self, function: Callable, args: tuple, kwargs: dict[str, Any]) -> Any:
         """A call that has no place here: it finds values and histories as it asks for them."""
