@@ -293,6 +293,56 @@ def test_hooks():
     assert y.grad.item() == 24.0 and x.grad.item() == 40.0 + 72.0
 
 
+def test_a_hook_may_write_to_its_gradient():
+    x = leaf([3.0, 0.5])
+
+    def clip(gradient):
+        gradient[gradient > 2.0] = 2.0
+
+    x.register_hook(clip)
+    for _ in range(5):
+        x.grad = None
+        (x * x).sum().backward()
+        close(x.grad, [2.0, 1.0])
+
+
+def test_a_generator_runs_in_the_state_of_its_decorator():
+    x = leaf(2.0)
+
+    @ad.no_grad()
+    def values():
+        sent = yield x * x
+        while sent is not None:
+            try:
+                sent = yield x * sent
+            except KeyError:
+                sent = yield x * 100.0
+        return ad.autograd.is_grad_enabled()
+
+    made = values()
+    assert not next(made).requires_grad and ad.autograd.is_grad_enabled()
+    found = made.send(3.0)
+    assert found.item() == 6.0 and not found.requires_grad
+    found = made.throw(KeyError())
+    assert found.item() == 200.0 and not found.requires_grad and (x * 1).requires_grad
+    with pytest.raises(StopIteration) as end:
+        made.send(None)
+    assert end.value.value is False and ad.autograd.is_grad_enabled()
+    left = []
+
+    @ad.no_grad()
+    def closing():
+        try:
+            yield 1
+        finally:
+            left.append(ad.autograd.is_grad_enabled())
+
+    made = closing()
+    next(made)
+    made.close()
+    assert left == [False] and ad.autograd.is_grad_enabled()
+
+
 def test_complex_gradients_are_conjugated():
     z = leaf(1 + 2j)
     (abs(z) ** 2).backward()
@@ -418,6 +468,15 @@ def test_arrays_of_the_user_may_change():
     close(x.grad, [3.0, 3.0, 4.0])
 
 
+def test_parts_of_complex_tensors_are_written():
+    x = leaf([1.0, 2.0])
+    y = x * (1 + 2j)
+    y.real *= 3
+    y.imag = 5 * x
+    (np.abs(y) ** 2).sum().backward()
+    close(x.grad, 2 * np.array([1.0, 2.0]) * (9 + 25))
+
+
 def test_views_of_tensors_without_axes():
     x = leaf(2.0)
     y = x * 1
@@ -471,6 +530,30 @@ def test_a_detached_tensor_takes_values_over():
     close(x, [2.0, 4.0])
 
 
+def test_writes_through_a_long_chain_of_views():
+    x = leaf(np.arange(6.0).reshape(2, 3))
+    y = x * 1.0
+    view = y
+    for _ in range(300):
+        view = view.T
+    view += 1.0
+    close(y, np.arange(6.0).reshape(2, 3) + 1)
+    y.sum().backward()
+    close(x.grad, np.ones((2, 3)))
+
+
+@pytest.mark.parametrize(
+    "operation", [lambda x: 1 / x, lambda x: np.maximum(x, 2.0), lambda x: np.clip(x, 0.0, 1.5)]
+)
+def test_results_that_may_be_written_to(operation):
+    x, y = leaf([1.0, 4.0]), leaf([1.0, 4.0])
+    changed = operation(x)
+    changed += 1
+    changed.sum().backward()
+    operation(y).sum().backward()
+    close(x.grad, y.grad.numpy())
+
+
 class Tenfold(ad.autograd.Function):
     """The same, and ten times its derivative."""
 
@@ -484,6 +567,30 @@ class Tenfold(ad.autograd.Function):
         (x,) = ctx.saved_tensors
         assert np.shape(x) == np.shape(gradient)
         return 10 * gradient
+
+
+class Given(ad.autograd.Function):
+    """The identity, with a gradient that is given."""
+
+    @staticmethod
+    def forward(ctx, x, gradient):
+        ctx.gradient = gradient
+        return x * 1
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return ctx.gradient, None
+
+
+def test_the_shape_of_a_function_s_gradient():
+    x = leaf([[1.0, 2.0]])
+    Given.apply(x, np.arange(6.0).reshape(3, 2)).sum().backward()  # as if x had been broadcast
+    close(x.grad, [[6.0, 9.0]])
+    text = raised(lambda: Given.apply(x, 1.0).sum().backward())
+    assert text.startswith(
+        "Given.backward gave float64 as gradient 0, and the argument is of shape (1, 2).\n"
+        "  expected: a gradient of the argument's shape\n"
+    )
 
 
 def test_a_function_inside_transforms():
@@ -607,6 +714,15 @@ def test_a_vector_without_a_gradient():
         "  at test_imperative.py:"
     )
     assert text.endswith("of shape (2,); inside `ad.record()` the sum is meant")
+
+
+def test_a_complex_gradient_for_a_real_tensor():
+    y = leaf([1.0, 2.0]) * 2
+    text = raised(lambda: y.backward(np.array([1.0, 1j])))
+    assert text.startswith(
+        "a complex gradient (complex128[2]) was given for a real tensor (float64[2]).\n"
+        "  expected: a real gradient\n"
+    )
 
 
 def test_no_gradient_is_required():

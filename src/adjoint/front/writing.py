@@ -139,8 +139,8 @@ def write_now(handle: Any, new: Any) -> None:
             if type(root.pending) is Rows and write_through_row(handle, new, root):
                 return
             root.flush()
-        write_now(alias.base, put_back(alias, new))
-        return
+        while handle is not root:
+            new, handle = put_back(handle.alias, new), handle.alias.base
     if getattr(handle, "source", None) is not None and write_outside(handle, new):
         return
     old = handle.held()
@@ -205,14 +205,17 @@ def laid_out(new: Any, old: Any) -> Any:
 
 
 def refresh(base: Any) -> None:
-    """Read all living views anew."""
-    if base.alias is None:
-        return
-    for found in list(base.alias.views):  # reading anew makes more, for a moment
-        view = found()
-        if view is not None and view.alias is not None and view.alias.base is base:
-            view.become(read_anew(base, view.alias))
-            refresh(view)
+    """Read all living views anew, and their views."""
+    waiting = [base]
+    while waiting:
+        base = waiting.pop()
+        if base.alias is None:
+            continue
+        for found in list(base.alias.views):  # reading anew makes more, for a moment
+            view = found()
+            if view is not None and view.alias is not None and view.alias.base is base:
+                view.become(read_anew(base, view.alias))
+                waiting.append(view)
 
 
 def read_anew(base: Any, alias: Alias) -> Any:

@@ -12,13 +12,14 @@ from ..graph.cost import rough, rough_size
 from ..optimize.fuse import Class, Plan
 from ..optimize.statements import Statement
 
+ACROSS = 10  # accesses that adding up the lanes of a vector costs
 LONG = 96  # iterations from which the last vector's waste does not count
 
 
 def lane_classes(plan: Plan, lanes: int) -> tuple[Class, ...]:
     """The class that costs least as vectors, then, among the statements without it, the next one:
     the work of a statement is divided by the lanes, times what the last vector wastes, plus every
-    access that is not to neighbours."""
+    access that is not to neighbours, plus what a result costs that is spread over the lanes."""
     left = list(plan.statements)
     candidates = [
         c
@@ -54,7 +55,8 @@ def change(statements: Sequence[Statement], c: Class, lanes: int) -> float:
         work = work_of(s)
         axis = next(q for q, k in s.classes.items() if k is c)
         waste = math.ceil(c.extent / lanes) * lanes / c.extent if c.extent < LONG else 1.0
-        total += work / lanes * waste + strided(s, c, axis) - work
+        across = rough_size(s.domain) / rough(c.extent) * ACROSS if axis in s.reduced else 0
+        total += work / lanes * waste + strided(s, c, axis) + across - work
     return total
 
 

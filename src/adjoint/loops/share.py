@@ -41,7 +41,7 @@ from .ir import (
 )
 from .lanes import lanes_of
 
-WORTH = 20_000  # work of a block, in additions: some 8 microseconds
+WORTH = 20_000  # work of a block, in additions of a register: some 8 microseconds
 NEAR_WORTH = 5_000  # the same where half of what is read was just written on another processor
 RARE_WORTH = 400_000  # the same in a loop with little to do beside others
 MOST = 32  # blocks
@@ -62,9 +62,9 @@ class Written(NamedTuple):
     is_shareable: bool
 
 
-def share(program: Program, lanes: int) -> Program:
-    """Cut the outermost loops that are worth it into blocks."""
-    made = Made()
+def share(program: Program, lanes: int, registers: int = 1) -> Program:
+    """Cut the outermost loops that are worth it into blocks; a vector has so many registers."""
+    made = Made(registers)
     cut = cuts(program, lanes, made)
     if not cut:
         return program
@@ -79,7 +79,8 @@ class Made:
     """What is made here: symbols, one for each meaning; loops over blocks; the updates by all
     blocks' results."""
 
-    def __init__(self) -> None:
+    def __init__(self, registers: int) -> None:
+        self.registers = registers
         self.found: dict[Any, Symbol] = {}
         self.blocks: dict[Loop, Blocks] = {}
         self.totals: set[Update] = set()  # each is done once for every element of its array
@@ -129,7 +130,7 @@ def cuts(program: Program, lanes: int, made: Made) -> dict[Loop, Cut]:
             elif isinstance(x, Load) and is_own(x, mine) and leader is None:
                 found = first.get(x.array)
                 leader = found if found is not None and found.end is loop.end else None
-        wish = wished(loop, lanes, WORTH if leader is None else NEAR_WORTH)
+        wish = wished(loop, lanes, (WORTH if leader is None else NEAR_WORTH) // made.registers)
         if wish is None:
             continue
         if leader is None or not fit(groups[leader][0], wish):
@@ -236,7 +237,7 @@ def shared(loop: Loop, lanes: int, made: Made, cut: Cut) -> list[Any]:
             if isinstance(x, Loop):
                 made.totals.update(y for y in x.body if isinstance(y, Update))
                 x.rare = is_rare
-                wish = None if is_rare else wished(x, lanes, NEAR_WORTH)
+                wish = None if is_rare else wished(x, lanes, NEAR_WORTH // made.registers)
                 if wish is None:
                     later.append(x)
                 else:

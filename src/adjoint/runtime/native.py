@@ -8,6 +8,7 @@ disk, before it is made.
 from __future__ import annotations
 
 import ctypes
+import math
 import threading
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
@@ -240,9 +241,9 @@ def planned(
     more = 4 if is_chain(program) else 2
     fits = longest >= 8 * lanes and shortest >= more * lanes
     least = DOUBLED * (BRIEF if main is not None and is_brief(main) else 1)
-    if fits and gains and program_work(program, rough) > least:
-        lanes *= more
-    program, trips = tiled(finish(share(program, lanes)), lanes)
+    registers = more if fits and gains and program_work(program, rough) > least else 1
+    lanes *= registers
+    program, trips = tiled(finish(share(program, lanes, registers)), lanes)
     return levels(program, lanes, trips), lanes
 
 
@@ -304,8 +305,9 @@ def address(service: str) -> int:
 
 
 def width(target: Target, nodes: Sequence[Expression]) -> int:
-    """The lanes of a vector: as many as the widest float has in a register."""
-    sizes = [x.dtype.itemsize for x in nodes if x.dtype.kind == "f"]
+    """The lanes of a vector: as many as the widest float has in a register.  Those of one element
+    are no vectors."""
+    sizes = [x.dtype.itemsize for x in nodes if x.dtype.kind == "f" and math.prod(x.shape) != 1]
     return target.vector_bits // 8 // max(sizes, default=8)
 
 

@@ -105,7 +105,7 @@ from ..codegen.targets import Target, host
 from .cache import default
 from .cpu import load
 
-SPIN = 100_000  # nanoseconds that an idle worker spins before it sleeps
+SPIN = 200_000  # nanoseconds that an idle worker spins before it sleeps
 MOST = 1024  # workers; the door has room for 4095
 PATIENCE = 1.0  # seconds that the end of the process, or a fork, waits for a worker to end
 

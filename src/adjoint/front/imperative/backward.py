@@ -132,7 +132,10 @@ def hooked(known: Saved, node: Node, cotangent: Any) -> Any:
     """A cotangent after the user's hooks."""
     for hook in list(known.hooks.values()):
         given = outward(cotangent, node)
+        value = given.value
         found = hook(given)
+        if found is None and given.value is not value:  # it wrote to its argument
+            found = given
         if found is not None:
             found = found if isinstance(found, EagerTensor) else tensor(found)
             if found.shape != given.shape:
@@ -220,6 +223,16 @@ def seed(x: EagerTensor, gradient: Any, operation: str) -> Any:
             message(
                 f"a gradient of shape {given.shape} was given for a tensor of shape {x.shape}",
                 expected="one number for each element of the tensor",
+                operation=operation,
+            )
+        )
+    if given.dtype.kind == "c" and x.dtype.kind != "c":
+        raise AutogradError(
+            message(
+                f"a complex gradient ({readable(given)}) was given for a real tensor "
+                f"({readable(x)})",
+                expected="a real gradient",
+                instead="its real part, and a second pass with its imaginary part",
                 operation=operation,
             )
         )

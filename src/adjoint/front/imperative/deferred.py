@@ -77,7 +77,8 @@ def operator(name: str, eager: Callable) -> Callable:
             after.operator, after.one, after.other = key
         form = after.form
         if form is None:
-            if tape.write(self, after):
+            if tape.overwrite(self, after.target):
+                tape.state = after
                 return self
             del numbers[state.numbers :]
             return tape.unfit(eager, (self, other), {})
@@ -124,6 +125,8 @@ def indexing(eager: Callable) -> Callable:
             return eager(self, key)
         if type(key) is int:
             part: Any = int, key
+        elif type(key) is tuple and len(key) == 2 and type(key[0]) is int and type(key[1]) is int:
+            part = tuple, (int, key[0]), (int, key[1])
         elif type(key) is tuple and set(map(type, key)) == INTEGERS:
             part = tuple, *[(int, x) for x in key]
         elif type(key) is slice or (type(key) is tuple and set(map(type, key)) <= PLAIN):
@@ -339,7 +342,7 @@ def walk(tape: Tape, after: Any, leaves: tuple[int, ...]) -> bool:
     return True
 
 
-RECORDED = "", ("create_graph", (bool, True))  # how the key of `grad` ends with this option
+RECORDED = "create_graph", (bool, True)  # how the key of `grad` ends with this option
 
 
 def grad(
@@ -363,7 +366,8 @@ def grad(
         is_plain = grad_outputs is None and retain_graph is None and allow_unused is None
         if is_plain and not is_grads_batched and not materialize_grads and tape.is_swift:
             if outputs.tape is tape and inputs.tape is tape:
-                after = tape.state.after.get(("grad", outputs.place, inputs.place, *RECORDED))
+                key = "grad", outputs.place, inputs.place, "", RECORDED
+                after = tape.state.after.get(key)
                 if after is not None:
                     tape.state = after
                     return (tape.pending(after.found[1][0]),)

@@ -246,6 +246,21 @@ def keep(
     ctx._saved = []
 
 
+def is_broadcast(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:
+    """Whether arrays of this shape broadcast to another one."""
+    try:
+        return np.broadcast_shapes(shape, to) == to
+    except ValueError:
+        return False
+
+
+def summed(gradient: EagerTensor, shape: tuple[int, ...]) -> EagerTensor:
+    """A gradient with respect to what an argument was broadcast to, summed over its copies."""
+    extra = gradient.ndim - len(shape)
+    axes = [extra + k for k, n in enumerate(shape) if n == 1 and gradient.shape[extra + k] != 1]
+    return np.sum(gradient, axis=(*range(extra), *axes)).reshape(shape)  # type: ignore
+
+
 class Pull:
     """The user's backward as the walk calls it."""
 
@@ -279,7 +294,11 @@ class Pull:
             if x is None or t is None:
                 continue
             given = results[k] = x if isinstance(x, EagerTensor) else tensor(x)
-            if given.shape != t.shape and given.size != 1:
+            if given.shape == t.shape:
+                continue
+            if is_broadcast(t.shape, given.shape):
+                results[k] = summed(given, t.shape)
+            else:
                 raise AutogradError(
                     message(
                         f"{name}.backward gave {readable(given)} as gradient {k}, and the "

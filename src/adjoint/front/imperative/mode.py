@@ -10,6 +10,8 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ContextDecorator, contextmanager
 from copy import copy
+from functools import wraps
+from inspect import isgeneratorfunction
 from typing import Any
 
 
@@ -64,6 +66,37 @@ class Entering(ContextDecorator):
     def __init__(self, **state: Any) -> None:
         self.entries: list[Any] = []
         self.state = state
+
+    def __call__(self, function: Any) -> Any:
+        """As a decorator.  A generator's body runs in this state, what it yields to does not."""
+        if not isgeneratorfunction(function):
+            return super().__call__(function)
+
+        @wraps(function)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            return (yield from self._generated(function(*args, **kwargs)))
+
+        return call
+
+    def _generated(self, inner: Any) -> Any:
+        """A generator that is resumed in this state each time."""
+        resume, sent = inner.send, None
+        try:
+            while True:
+                with self._recreate_cm():
+                    found = resume(sent)
+                try:
+                    sent = yield found
+                    resume = inner.send
+                except GeneratorExit:
+                    raise
+                except BaseException as error:
+                    resume, sent = inner.throw, error
+        except StopIteration as end:
+            return end.value
+        finally:
+            with self._recreate_cm():
+                inner.close()
 
     def _recreate_cm(self) -> Any:
         """As a decorator: another one for each call, which may be another thread's."""

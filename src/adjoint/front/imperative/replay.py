@@ -14,6 +14,8 @@ decides, no clock: equal runs of a program give equal bits.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from operator import itemgetter
+from sys import getrefcount
 from typing import Any
 from weakref import ref
 
@@ -64,7 +66,7 @@ class Known:
 class Program:
     """A path as native code."""
 
-    __slots__ = ("made", "others", "output", "places", "run", "written")
+    __slots__ = ("made", "others", "output", "pick", "places", "run", "written")
 
     def __init__(self, places: tuple[int, ...], state: State, run: Callable) -> None:
         steps = [s.step for s in state.steps() if s.step is not None]
@@ -72,9 +74,11 @@ class Program:
         came = {s.place - 1 for s in state.steps() if s.entered is not None}
         self.places = places  # of the outputs
         self.others = [k for k in state.changed if k not in places]
+        several = len(self.others) > 1
+        self.pick = itemgetter(*self.others) if several else None  # the tensors of these
         self.output = {k: i for i, k in enumerate(places)}
         self.written = [(k, positions.get(k)) for k in places if k in came]
-        self.made = [k for k in places if k not in came]
+        self.made = [(k, i) for i, k in enumerate(places) if k not in came]
         self.run = run
 
 
@@ -375,7 +379,7 @@ def finish(tape: Tape) -> None:
         program = None
         if path.walked > WALKS and not is_tracing():
             program = path.usual
-            if program is None or tape.had(program.others):
+            if program is None or is_had(tape, program):
                 wanted = tape.wanted()
                 program = program_for(state, path, wanted, tape) if may_run(path, wanted) else None
                 if program is not None and may_run(path, program.places):
@@ -387,6 +391,14 @@ def finish(tape: Tape) -> None:
         else:
             fill(tape, path, program, found)  # type: ignore[arg-type]
         tape.close()
+
+
+def is_had(tape: Tape, program: Program) -> bool:
+    """Whether somebody may have one of the tensors that a program does not give."""
+    pick = program.pick
+    if pick is not None and {*map(getrefcount, pick(tape.places))} == tapes.ALONE:
+        return False
+    return bool(tape.had(program.others))
 
 
 def outputs(program: Program, tape: Tape) -> Any:
@@ -532,13 +544,13 @@ def fill(tape: Tape, path: Known, program: Program, values: Sequence[Any]) -> No
             if ending is not None and not ending.is_plain:
                 del x.node
                 end(x, ending, tape)
-    for k in program.made:
+    for k, i in program.made:
         x = places[k]
         if type(x) is ref:
             x = x()
         if x is None:
             continue
-        value = values[program.output[k]]
+        value = values[i]
         x.value = value = value if type(value) is np.ndarray else strong(value)
         x.tape = None
         ending = path.endings.get(k)
@@ -546,9 +558,10 @@ def fill(tape: Tape, path: Known, program: Program, values: Sequence[Any]) -> No
             x.node = None
         elif ending.is_plain:
             x.node = None
-            x.form = ending.form
-            if ending.form is None:
-                x.form = ending.form = Form.of(value, False, True)
+            form = ending.form
+            if form is None:
+                form = ending.form = Form.of(value, False, True)
+            x.form = form
         else:
             end(x, ending, tape)
 

@@ -136,6 +136,16 @@ def overwritten(node: Node, versions: Versions) -> AutogradError:
     )
 
 
+# Operations of which a result that is written to is refused in the backward pass, as in PyTorch.
+# What others keep of their results is as safe (a write gives a tensor another array).
+CHECKED_RESULTS = frozenset(
+    (
+        "checkpoint cholesky copysign eig eigh euclidean_norm exp exp2 expit expm1 hypot inv "
+        "least_squares logaddexp_reduce logsumexp max min pinv pow qr reciprocal slogdet solve "
+        "special_exp2 special_expm1 sqrt svd tan tanh triangular_solve while_loop"
+    ).split()
+)
+
 # How a value becomes a tensor for the user's hooks, and back; `tensor` fills them.
 wrap: Callable[[Any], Any] = lambda value: value
 unwrap: Callable[[Any], Any] = lambda tensor: tensor

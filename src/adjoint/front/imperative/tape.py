@@ -22,6 +22,7 @@ tensors, tensors with a history from before the tape) runs uncompiled, on values
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from operator import itemgetter
 from sys import getrefcount
 from threading import RLock, get_ident
 from typing import Any
@@ -329,19 +330,24 @@ class Tape:
     def overwrite(self, x: Any, form: Form | None) -> bool:
         """Let a tensor stand for another value from now on, which is pending; whether it may."""
         place = x.place
-        if place not in self.lacking and (place in self.came or type(self.places[place]) is ref):
+        lacking = self.lacking
+        if place not in lacking and (place in self.came or type(self.places[place]) is ref):
             if x.alias is not None and not self.may_write(x):
                 return False
             self.stash.append((x, x.value))
             del x.value
-            self.lacking.add(place)
+            lacking.add(place)
         x.form = form
-        if self.shown:  # this one, and views of it, may be among them
-            for shown in map(self.tensor_at, self.shown):
-                if shown is not None:
-                    del shown.value
-            self.shown = set()
+        if self.shown:
+            self.hide()
         return True
+
+    def hide(self) -> None:
+        """What was shown of pending tensors may be another value after a write."""
+        for shown in map(self.tensor_at, self.shown):
+            if shown is not None:
+                del shown.value
+        self.shown = set()
 
     def unfit(self, function: Callable, args: tuple, kwargs: dict[str, Any]) -> Any:
         """A call that has no place here: it finds values and histories as it asks for them."""
@@ -543,5 +549,15 @@ modes.new_tape = fresh_tape
 mode.tape = fresh_tape()
 
 
-UNUSED = 3  # references to a tensor that only the tape has: its list, a variable, an argument
+def references() -> tuple[int, set[int]]:
+    """What `getrefcount` says, in this Python, of what a list alone has: as `Tape.had` asks, and of
+    several that were picked from it."""
+    places = [object(), object()]
+    x = places[0]
+    one = getrefcount(x)
+    del x
+    return one, {*map(getrefcount, itemgetter(0, 1)(places))}
+
+
+UNUSED, ALONE = references()
 STATIC = {int, bool, str, type(None), type(Ellipsis)}

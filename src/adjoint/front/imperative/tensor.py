@@ -29,7 +29,7 @@ from ..writing import VIEWS, attach, from_inside, link, update
 from . import saved
 from .history import VARIABLE, GradientFunction, Handle, leaf_written, no_history
 from .mode import entered, mode
-from .saved import AutogradError, Saved, Value, Versions, item_of, saved_of
+from .saved import CHECKED_RESULTS, AutogradError, Saved, Value, Versions, item_of, saved_of
 from .tape import Form
 
 # What a tensor has; one that is pending (see `tape`) has it when somebody asks.
@@ -728,7 +728,8 @@ def recorded(
         node.tangent = known
         result = EagerTensor(output, node)
         if need >> count & 1:
-            known.output = Value(result.value, result.versions)
+            is_checked = primitive.name in CHECKED_RESULTS
+            known.output = Value(result.value, result.versions if is_checked else None)
         return result
     node = Node(primitive, arguments, parameters, None, tuple(types), False, None, root)
     place(node)
