@@ -8,9 +8,12 @@ it.
 
 from __future__ import annotations
 
+import dis
 import linecache
 import os
 import sys
+import sysconfig
+from functools import cache
 from types import CodeType, FrameType
 
 PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
@@ -73,11 +76,12 @@ def user_position(depth: int = 1) -> Position | None:
     return None if frame is None else (frame.f_code, frame.f_lasti)
 
 
-protected: dict[CodeType, list[tuple[int, int]]] = {}  # what `protected_ranges` found
+protected: dict[CodeType, list[tuple[int, int, int]]] = {}  # what `protected_ranges` found
 
 
-def protected_ranges(code: CodeType) -> list[tuple[int, int]]:
-    """The offsets of instructions whose exceptions the code itself handles: `try`, `with`."""
+def protected_ranges(code: CodeType) -> list[tuple[int, int, int]]:
+    """The offsets of instructions whose exceptions the code itself handles, `try`, `with`; and
+    where the handler is."""
     found = protected.get(code)
     if found is None:
         found, data = [], iter(getattr(code, "co_exceptiontable", b""))
@@ -92,8 +96,8 @@ def protected_ranges(code: CodeType) -> list[tuple[int, int]]:
 
         try:
             while True:
-                start, length, _, _ = number(), number(), number(), number()
-                found.append((2 * start, 2 * (start + length)))
+                start, length, handler, _ = number(), number(), number(), number()
+                found.append((2 * start, 2 * (start + length), 2 * handler))
         except StopIteration:
             pass
         protected[code] = found
@@ -109,10 +113,43 @@ def is_in_try(ends: tuple[str, ...]) -> bool:
         if code.co_filename.startswith(PACKAGE):
             if code.co_filename.endswith(ends):
                 return False
-        elif any(a <= frame.f_lasti < b for a, b in protected_ranges(code)):
+        elif any(a <= frame.f_lasti < b for a, b, _ in protected_ranges(code)):
             return True
         frame = frame.f_back
     return False
+
+
+def is_tried() -> bool:
+    """Whether the person's own code, which is not installed as a package, has a `try` around what
+    runs now."""
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None:
+        code, at = frame.f_code, frame.f_lasti
+        if not is_installed(code.co_filename):
+            if any(a <= at < b and is_try(code, k) for a, b, k in protected_ranges(code)):
+                return True
+        frame = frame.f_back
+    return False
+
+
+@cache
+def is_installed(filename: str) -> bool:
+    """Whether a file belongs to Python, to a package that is installed, or to this one."""
+    real = os.path.realpath(filename)
+    if filename.startswith(("<frozen", "<__array_function__")) or real.startswith(PYTHONS):
+        return True
+    return is_internal(filename) or not PACKAGED.isdisjoint(real.split(os.sep))
+
+
+@cache
+def is_try(code: CodeType, handler: int) -> bool:
+    """Whether a handler is that of a `try`: not of a `with`, nor of the body of a generator."""
+    return code.co_code[handler] == CATCHING and code.co_code[handler + 2] != LEAVING
+
+
+CATCHING, LEAVING = dis.opmap["PUSH_EXC_INFO"], dis.opmap["WITH_EXCEPT_START"]
+PYTHONS = tuple(os.path.realpath(sysconfig.get_path(k)) + os.sep for k in ("stdlib", "platstdlib"))
+PACKAGED = {"site-packages", "dist-packages"}  # folders of packages
 
 
 def line_of(position: Position) -> int:

@@ -30,7 +30,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from ..base.errors import PACKAGE, is_internal
+from ..base.errors import PACKAGE, PACKAGED, PYTHONS, is_internal
 from ..graph.node import constant
 from .counterparts import CACHED, INERT, MISSING, MOST, Counterparts
 from .drawing import from_outside
@@ -74,7 +74,6 @@ INSTALLED = tuple(
     }
     if path
 )
-PACKAGED = {"site-packages", "dist-packages"}  # folders of packages, the person's own and others
 
 
 @cache
@@ -123,7 +122,6 @@ def is_library(file: str) -> bool:
 
 
 LIBRARIES: dict[str, bool] = {}
-PYTHONS = tuple(os.path.realpath(sysconfig.get_path(k)) + os.sep for k in ("stdlib", "platstdlib"))
 
 
 # References to an array that are not the user's: those of its handle, the handle's value, its node,

@@ -26,7 +26,7 @@ from ...graph.primitive import Zero
 from ...transform.linearize import convert
 from ...transform.transpose import CotangentsAmong, plain, pullback
 from ..operands import functions
-from ..writing import refresh
+from ..writing import refresh, write
 from .history import VARIABLE, no_history
 from .mode import entered, mode
 from .saved import AutogradError, Saved, freed, item_of, saved_of
@@ -326,7 +326,7 @@ def backward(
         owner: EagerTensor | None = None if leaf is None else leaf()
         if owner is None and inputs is not None:
             owner = next((x for x in chosen if x.node is node), None)
-        if owner is not None and cotangent is not None:
+        if owner is not None and cotangent is not None and owner.requires_grad:
             with entered(enabled=create_graph):
                 accumulate(owner, outward(cotangent, node), create_graph)
 
@@ -339,16 +339,23 @@ def accumulate(owner: EagerTensor, gradient: EagerTensor, is_recorded: bool) -> 
     if before is None:
         owner.gradient = EagerTensor(kept(gradient), gradient.node)
     elif owner.request == "write":
-        before.hold(kept(gradient))
-        before.node = gradient.node
-        before.versions.raised()
-        refresh(before)
+        put(before, kept(gradient), gradient.node)
     elif is_recorded:
         owner.gradient = op.add(before, gradient)
     else:
-        before.hold(before.held() + gradient.held())
-        before.versions.raised()
-        refresh(before)
+        put(before, before.held() + gradient.held(), None)
+
+
+def put(before: EagerTensor, value: Any, node: Node | None) -> None:
+    """Write a gradient's new value to it."""
+    if before.alias is not None and before.alias.base is not None:
+        with entered(enabled=False):
+            write(before, EagerTensor(value))
+        return
+    before.hold(value)
+    before.node = node
+    before.versions.raised()
+    refresh(before)
 
 
 def kept(gradient: EagerTensor) -> Any:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ...base.errors import is_in_try, user_position
+from ...base.errors import is_in_try, is_tried, user_position
 from ...graph.node import ancestors
 from ...graph.op import Traced
 from ..operands import functions
@@ -131,7 +131,9 @@ def indexing(eager: Callable) -> Callable:
             part = tuple, *[(int, x) for x in key]
         elif type(key) is slice or (type(key) is tuple and set(map(type, key)) <= PLAIN):
             return tape.call("getitem", eager, (self, key), {})
-        else:  # arrays, which may be out of range
+        elif is_tried():  # arrays, which may be out of range
+            return tape.unfit(eager, (self, key), {})
+        else:
             return tape.call("getitem", eager, (self, key), {}, user_position(1))
         if self.tape is tape and tape.is_swift:
             after = tape.state.after.get(("getitem", self.place, part))
@@ -154,6 +156,25 @@ def deferred(name: str, eager: Callable) -> Callable:
     def call(*args: Any, **kwargs: Any) -> Any:
         tape = mode.tape
         return eager(*args, **kwargs) if tape.is_off else tape.call(name, eager, args, kwargs)
+
+    return call
+
+
+def setting(eager: Callable) -> Callable:
+    """`x[key] = value`."""
+
+    @wraps(eager)
+    def call(self: EagerTensor, key: Any, value: Any) -> Any:
+        tape = mode.tape
+        if tape.is_off:
+            return eager(self, key, value)
+        if type(key) is int or type(key) is slice:
+            return tape.call("setitem", eager, (self, key, value), {})
+        if type(key) is tuple and set(map(type, key)) <= PLAIN:
+            return tape.call("setitem", eager, (self, key, value), {})
+        if is_tried():
+            return tape.unfit(eager, (self, key, value), {})
+        return tape.call("setitem", eager, (self, key, value), {}, user_position(1))
 
     return call
 
@@ -198,7 +219,7 @@ def array_function(eager: Callable) -> Callable:
         if function in TYPES:
             return TYPES[function](*args, **kwargs)
         if function.__module__ == "numpy.linalg":
-            if is_in_try(()):  # it may raise, and be caught
+            if is_in_try(()):  # it may raise, and that be caught
                 return tape.unfit(function, args, kwargs)
             return tape.call(function, function, args, kwargs, user_position(1))
         return tape.call(function, function, args, kwargs)
@@ -288,7 +309,12 @@ def gradient_of(tape: Tape, leaf: int) -> Any:
     if x is None:
         raise Unfit
     gradient = x.gradient
-    return x.request, None if gradient is None else tape.key(gradient)
+    if gradient is None:
+        return x.request, None
+    place = tape.key(gradient)
+    if not tape.may_write(gradient):
+        raise Unfit
+    return x.request, place
 
 
 def learn(tape: Tape, key: Any, given: Any, places: tuple[int, ...]) -> None:
@@ -302,7 +328,7 @@ def learn(tape: Tape, key: Any, given: Any, places: tuple[int, ...]) -> None:
     step.leaves = tuple(zip(places, before, strict=True))
     tape.is_keeping = True
     try:
-        tape.unfit(passes.backward, given, {})
+        tape.at_once(passes.backward, given, {})
     finally:
         tape.is_keeping = False
     if tape.is_closed:
@@ -418,9 +444,10 @@ def install() -> None:
     for name in AUGMENTED:
         method = f"__{name}__"
         setattr(EagerTensor, method, operator(name, writing(vars(EagerTensor)[method])))
-    for name in "copy_ fill_ zero_ add_ sub_ mul_ div_ __setitem__".split():
+    for name in "copy_ fill_ zero_ add_ sub_ mul_ div_".split():
         setattr(EagerTensor, name, deferred(name, writing(vars(EagerTensor)[name])))
     EagerTensor.__getitem__ = indexing(EagerTensor.__getitem__)  # type: ignore
+    EagerTensor.__setitem__ = setting(writing(EagerTensor.__setitem__))  # type: ignore
     for name in "neg pos abs invert round".split():
         method = f"__{name}__"
         setattr(EagerTensor, method, alone(name, getattr(EagerTensor, method)))

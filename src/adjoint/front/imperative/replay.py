@@ -31,7 +31,7 @@ from ..trace import is_tracing
 from ..writing import attach
 from . import tape as tapes
 from .mode import entered, mode
-from .saved import AutogradError, saved_of
+from .saved import AutogradError, Versions, saved_of
 from .tape import NUMBER, Form, Place, State, Step, Tape
 from .tensor import NODE, SLOTS, VARIABLE, EagerTensor, has_node, strong
 
@@ -66,18 +66,18 @@ class Known:
 class Program:
     """A path as native code."""
 
-    __slots__ = ("made", "others", "output", "pick", "places", "run", "written")
+    __slots__ = ("made", "others", "output", "pick", "places", "positions", "run", "written")
 
     def __init__(self, places: tuple[int, ...], state: State, run: Callable) -> None:
         steps = [s.step for s in state.steps() if s.step is not None]
-        positions = {s.target: s.position for s in steps if s.target is not None}
+        self.positions = {s.target: s.position for s in steps if s.target is not None}
         came = {s.place - 1 for s in state.steps() if s.entered is not None}
         self.places = places  # of the outputs
         self.others = [k for k in state.changed if k not in places]
         several = len(self.others) > 1
         self.pick = itemgetter(*self.others) if several else None  # the tensors of these
         self.output = {k: i for i, k in enumerate(places)}
-        self.written = [(k, positions.get(k)) for k in places if k in came]
+        self.written = [k for k in places if k in came]
         self.made = [(k, i) for i, k in enumerate(places) if k not in came]
         self.run = run
 
@@ -159,7 +159,16 @@ def has_value(x: EagerTensor) -> bool:
     return True
 
 
-VALUE = EagerTensor.value.__get__
+def versions_of(x: EagerTensor) -> Versions:
+    """How often a tensor was written to; also of one that is pending."""
+    try:
+        return VERSIONS(x)
+    except AttributeError:
+        x.versions = found = Versions()
+        return found
+
+
+VALUE, VERSIONS = EagerTensor.value.__get__, EagerTensor.versions.__get__
 
 
 def take_back(tape: Tape) -> None:
@@ -295,7 +304,7 @@ class Remains:
     """What a tape leaves to a tensor whose history is still alive when the tape has ended, or that
     another thread looks at: the calls before, and what came to them."""
 
-    __slots__ = ("came", "inputs", "nodes", "numbers", "state")
+    __slots__ = ("came", "inputs", "nodes", "numbers", "state", "watched")
     is_closed = True
 
     def __init__(self, tape: Tape) -> None:
@@ -306,6 +315,15 @@ class Remains:
             NODE(tape.who_came(k)) if form.requires_grad else None
             for k, form in zip(self.came, forms, strict=True)
         ]
+        self.watch(tape)
+
+    def watch(self, tape: Tape) -> None:
+        """Note how often the tensors have been written to: the tape ends now."""
+        self.watched: dict[int, tuple[Versions, int]] = {}
+        for k in {*self.came, *tape.had(range(len(tape.places)))}:
+            x = tape.who_came(k) if k in tape.came else tape.tensor_at(k)
+            versions = versions_of(x)
+            self.watched[k] = versions, versions.count
 
     def look_up(self, x: EagerTensor, name: str) -> Any:
         """Give a tensor its history: the calls that it was made by, run once more."""
@@ -323,7 +341,7 @@ class Remains:
                 )
             )
         for slot in SLOTS:
-            if slot != "value" or not has_value:
+            if not (has_value and slot in ("value", "versions")):
                 setattr(x, slot, getattr(found, slot))
         x.form = x.tape = None
 
@@ -343,7 +361,23 @@ class Remains:
                 handles[k].requires_grad_()
         with entered(tape=Tape(tapes.Automaton(), True)):
             run(self.state.steps(), handles, self.numbers, is_forward=own)
+        if own and handles[place] is not None and handles[place].node is not None:
+            self.hand_over(handles[place].node, handles)
         return handles[place]
+
+    def hand_over(self, node: Node, handles: Sequence[Any]) -> None:
+        """Let the values that a history keeps be those of the tensors that were there, so that a
+        write to one of them since is found."""
+        origins: dict[Versions, tuple[Versions, int]] = {}
+        for k, (versions, count) in sorted(self.watched.items()):  # views come after their bases
+            if handles[k] is not None:
+                again = handles[k].versions
+                origins.setdefault(again, (versions, count - again.count))
+        for n in ancestors([node]):
+            for value in (*saved_of(n).inputs, saved_of(n).output):
+                if value is not None and value.versions in origins:
+                    versions, before = origins[value.versions]
+                    value.versions, value.count = versions, value.count + before
 
 
 def borrow(tape: Tape, x: EagerTensor, name: str) -> Any:
@@ -377,7 +411,7 @@ def finish(tape: Tape) -> None:
         path = known(state)
         path.walked += 1
         program = None
-        if path.walked > WALKS and not is_tracing():
+        if path.walked > WALKS and not (tape.is_torn or is_tracing()):
             program = path.usual
             if program is None or is_had(tape, program):
                 wanted = tape.wanted()
@@ -531,27 +565,38 @@ def native(state: State, places: tuple[int, ...]) -> Callable:
 
 def fill(tape: Tape, path: Known, program: Program, values: Sequence[Any]) -> None:
     """Give tensors what a program gave, and all else that they are when the path has ended."""
-    places = tape.places
-    for k, position in program.written:  # to tensors that were there before
+    places, lacking = tape.places, tape.lacking
+    for k in program.written:  # to tensors that were there before
         x, value = places[k], values[program.output[k]]
         if x is not None:
-            x.value = value if type(value) is np.ndarray else strong(value)
+            if k in lacking:  # else the write was done already
+                x.value = value if type(value) is np.ndarray else strong(value)
+                versions = x.versions
+                versions.count += 1
+                versions.position = program.positions.get(k)
             x.tape = None
-            versions = x.versions
-            versions.count += 1
-            versions.position = position
             ending = path.endings[k]
             if ending is not None and not ending.is_plain:
                 del x.node
                 end(x, ending, tape)
     for k, i in program.made:
         x = places[k]
-        if type(x) is ref:
-            x = x()
-        if x is None:
-            continue
         value = values[i]
-        x.value = value = value if type(value) is np.ndarray else strong(value)
+        if type(x) is ref:  # it was made already
+            x = x()
+            if x is None:
+                continue
+            if k in lacking:
+                x.value = value = strong(value)
+                versions = x.versions
+                versions.count += 1
+                versions.position = program.positions.get(k)
+            else:
+                value = x.value
+        elif x is None:
+            continue
+        else:
+            x.value = value = value if type(value) is np.ndarray else strong(value)
         x.tape = None
         ending = path.endings.get(k)
         if ending is None:  # nobody has it but the tape
@@ -564,6 +609,8 @@ def fill(tape: Tape, path: Known, program: Program, values: Sequence[Any]) -> No
             x.form = form
         else:
             end(x, ending, tape)
+    if tape.remains is not None:
+        tape.remains.watch(tape)
 
 
 def end(x: EagerTensor, ending: Ending, tape: Tape) -> None:

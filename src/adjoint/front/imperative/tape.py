@@ -175,7 +175,8 @@ class Tape:
     """The calls of a thread since the last time that all were run."""
 
     __slots__ = (
-        "automaton", "came", "done", "failure", "inputs", "is_closed", "is_keeping", "is_off",
+        "automaton", "came", "done", "failure", "inputs", "is_begun", "is_closed", "is_keeping",
+        "is_off", "is_torn",
         "is_swift", "kept", "lacking", "left",
         "lock", "numbers", "places", "remains", "shown", "stash", "state", "thread",
     )  # fmt: skip
@@ -186,7 +187,8 @@ class Tape:
         self.is_off = is_off  # calls run as they are
         self.is_swift = not is_off  # a call that is known needs no more than a look
         self.kept: list[Any] = []  # what calls that are pending may read, and were run before
-        self.is_closed = self.is_keeping = False
+        self.is_begun = self.is_closed = self.is_keeping = False
+        self.is_torn = False  # whether histories go on elsewhere, which `backward` is to free
         self.failure: BaseException | None = None  # of a call that was put off
         self.inputs: list[Any] = []  # the arrays of tensors when they came
         self.numbers: list[Any] = []  # floats and arrays
@@ -212,6 +214,10 @@ class Tape:
             form = x.form = form_of(x)
         elif not form.is_leaf:  # it has a history from before
             raise Unfit
+        if self.left and form.requires_grad and any(y is x for y in self.left.values()):
+            raise Unfit  # a leaf has one place: its gradient comes from all its uses
+        if not self.is_begun:
+            self.begin()
         state = self.state
         after = state.likely
         if after.entered is not form or after is state:
@@ -229,6 +235,14 @@ class Tape:
         self.came.add(place)
         places.append(x)
         return place
+
+    def begin(self) -> None:
+        """The first call: where it stands in the user's code belongs to the path, so that errors
+        name the lines of the function that runs."""
+        self.is_begun = True
+        position = user_position(2)
+        found = self.state.after.get(position)
+        self.state = self.grow(position, None) if found is None else found
 
     def key(self, x: Any) -> Any:
         """An argument's part of a key; its value among the numbers, if it is an input."""
@@ -351,6 +365,13 @@ class Tape:
 
     def unfit(self, function: Callable, args: tuple, kwargs: dict[str, Any]) -> Any:
         """A call that has no place here: it finds values and histories as it asks for them."""
+        found = self.at_once(function, args, kwargs)
+        if not self.is_torn and mode.enabled and not self.is_off:
+            self.is_torn = has_history(args[:1] if found is None else found)
+        return found
+
+    def at_once(self, function: Callable, args: tuple, kwargs: dict[str, Any]) -> Any:
+        """Run a call uncompiled."""
         if self.is_off:
             return function(*args, **kwargs)
         with self.lock:
@@ -381,7 +402,7 @@ class Tape:
         is_typed = target is not None or getattr(function, "is_typed", type(function) is np.ufunc)
         self.is_keeping = writes
         try:
-            found = self.unfit(function, args, kwargs)
+            found = self.at_once(function, args, kwargs)
         finally:
             self.is_keeping = False
         if self.is_closed:
@@ -425,6 +446,7 @@ class Tape:
             found = x()
             if found is not None:
                 found.tape = None
+                self.is_torn = self.is_torn or has_history(found)
         del self.places[self.state.place :]
 
     def grow(self, key: Any, step: Step | None) -> State:
@@ -536,6 +558,13 @@ class Tape:
         self.shown, self.left = set(), {}
         if mode.tape is self:
             mode.tape = Tape(self.automaton, self.is_off)
+
+
+def has_history(x: Any) -> bool:
+    """Whether a result, or one of several, was made by recorded operations."""
+    if type(x) is kind_of_tensors:
+        return x.requires_grad and not x.is_leaf
+    return type(x) in (tuple, list) and any(map(has_history, x))
 
 
 def fresh_tape() -> Tape:

@@ -316,6 +316,24 @@ class EagerTensor(Tensor):
         found.versions = self.versions
         return found
 
+    def detach_(self) -> EagerTensor:
+        """Forget what made this tensor: a constant from now on.
+
+        Raises `AutogradError` (a `RuntimeError`) for a view, which its base would write to.
+        """
+        self.leave()
+        if self.alias is not None and self.alias.base is not None and not self.is_detached:
+            raise AutogradError(
+                message(
+                    f"detach_ of a view of another tensor ({readable(self)})",
+                    expected="a tensor with memory of its own",
+                    instead="`.detach()`",
+                    operation="detach_",
+                )
+            )
+        self.node = None
+        return self
+
     def clone(self) -> EagerTensor:
         """A copy, whose gradient flows back to this tensor."""
         if self.node is None or not mode.enabled:
@@ -500,8 +518,8 @@ class EagerTensor(Tensor):
         if isinstance(new, Traced) and type(new) is not EagerTensor:
             raise from_inside(self)
         is_recorded = type(new) is EagerTensor and new.node is not None
-        if mode.enabled and self.node is not None and self.node.primitive is VARIABLE:
-            raise leaf_written(self)
+        if mode.enabled and not self.is_detached:
+            self.check_written()
         self.hold(new.held() if type(new) is EagerTensor else new)
         base = None if self.alias is None else self.alias.base
         if base is None or base.versions is not self.versions:  # else the base has raised it
@@ -519,6 +537,11 @@ class EagerTensor(Tensor):
             if before is not None:
                 saved_of(before).retained = None
 
+    def check_written(self) -> None:
+        """An error for a leaf."""
+        if self.node is not None and self.node.primitive is VARIABLE:
+            raise leaf_written(self)
+
     def adopt(self, new: EagerTensor) -> None:
         """What the derivative of a write reads of its own result is now in this memory."""
         output = saved_of(new.node).output  # type: ignore[arg-type]
@@ -528,6 +551,8 @@ class EagerTensor(Tensor):
     @contextmanager
     def around_write(self, new: Any) -> Iterator[None]:
         """A write through a tensor without history leaves that of its base as it is."""
+        if mode.enabled:
+            self.check_written()
         x: Any = self
         while x is not None and not x.is_detached:
             x = None if x.alias is None else x.alias.base
