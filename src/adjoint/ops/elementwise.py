@@ -310,7 +310,7 @@ real = elementwise("real", numpy=np.real, dtype=lambda t: real_dtype(t.dtype), k
     special=POINTS)  # fmt: skip
 imag = elementwise("imag", numpy=np.imag, dtype=lambda t: real_dtype(t.dtype), kinds="cf",
     operator_like=True,
-    derivative=linear(lambda ct, x_type: ct * (-1j if x_type.dtype.kind == "c" else 0.0)),
+    derivative=linear(lambda ct, x_type: ct * (-1j if type_of(x_type).dtype.kind == "c" else 0.0)),
     samples=interval(-2, 2), special=POINTS)  # fmt: skip
 conj = elementwise("conj", numpy=np.conjugate, derivative=linear(lambda ct, x_type: op.conj(ct)),
     kinds="cfi",
