@@ -202,6 +202,34 @@ def test_recomputed_with_what_is_in_the_closure():
         assert not layer(x).requires_grad
 
 
+def test_a_checkpointed_function_that_takes_a_gradient():
+    w, x = leaf(np.eye(4) * 0.5), leaf(np.ones(4))
+
+    def slope(a):
+        (found,) = ad.autograd.grad(np.sum(np.tanh(w @ a)), a, create_graph=True)
+        return found * a
+
+    for _ in range(6):
+        np.sum(slope(x * 1.0)).backward()
+        expected, w.grad, x.grad = (w.grad, x.grad), None, None
+        np.sum(ad.checkpoint(slope)(x * 1.0)).backward()
+        for found, wanted in zip((w.grad, x.grad), expected, strict=True):
+            close(found, wanted.numpy())
+        w.grad = x.grad = None
+
+
+def test_a_checkpointed_layer_runs_twice_in_the_same_mode():
+    w = ad.tensor(np.eye(3) * 0.5)
+    w.attach_grad("add")
+    layer = ad.checkpoint(lambda a: np.tanh(w @ a) if ad.autograd.is_training() else w @ a)
+    for _ in range(4):
+        with ad.record():
+            y = layer(np.ones(3))
+        w.grad.zero_()
+        y.backward()
+        close(w.grad, np.full((3, 3), 1 - np.tanh(0.5) ** 2))
+
+
 def test_what_is_recomputed_must_be_the_same():
     x, w = leaf(np.ones(3)), ad.tensor(np.ones(3))
     y = ad.checkpoint(lambda x: np.exp(x + w))(x).sum()

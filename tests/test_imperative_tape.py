@@ -893,3 +893,59 @@ def test_detaching_in_place():
         x.grad = None
     with pytest.raises(RuntimeError, match="a view of another tensor"):
         (x * 1)[0:1].detach_()
+
+
+# ---------------------------------------------------------------------- gradients that are written
+
+
+@pytest.mark.parametrize("way", ["backward", "backward of several", "retained", "grad"])
+def test_gradients_that_each_pass_writes(way):
+    w = ad.tensor([1.0, 2.0])
+    w.attach_grad()
+    free = ad.tensor([1.0, 1.0])
+    free.attach_grad("null")
+    for _ in range(8):
+        with ad.record():
+            loss = np.sum(w * w * free)
+        if way == "backward of several":
+            ad.autograd.backward([loss, loss * 1.0])
+        elif way == "retained":
+            loss.backward(retain_graph=True)
+            loss.backward()
+        elif way == "grad":
+            (gradient,) = ad.autograd.grad(loss, w, retain_graph=True)
+            assert gradient.tolist() == (2 * np.array(w.tolist())).tolist()
+            loss.backward()
+        else:
+            loss.backward()
+        factor = 2.0 if way == "backward of several" else 1.0
+        np.testing.assert_allclose(w.grad.numpy(), factor * 2 * w.detach().numpy())
+        assert free.grad is None
+        with ad.autograd.pause():
+            w -= 0.1 * w.grad / factor
+    np.testing.assert_allclose(w.detach().numpy(), 0.8**8 * np.array([1.0, 2.0]))
+    assert programs() >= 1
+
+
+@pytest.mark.parametrize("request_", ["write", "add"])
+def test_what_is_attached_again_forgets_what_was_made_of_it(request_):
+    x = ad.tensor([1.0, 2.0])
+    for _ in range(8):
+        x.attach_grad(request_)
+        with ad.record():
+            y = x * x
+            x.attach_grad(request_)
+            z = y * x
+        z.backward()
+        assert x.grad.tolist() == [1.0, 4.0]
+
+
+def test_a_leaf_that_was_frozen_meanwhile_adds_up_what_one_pass_gives():
+    x = leaf([2.0])
+    x.request = "write"
+    for _ in range(3):
+        y = x * x
+        x.requires_grad_(False)
+        x.requires_grad_()
+        (y * x).sum().backward()
+        assert x.grad.tolist() == [12.0]

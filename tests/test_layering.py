@@ -36,7 +36,7 @@ FLOORS = {
         " rows totals sort linear routines access emit timed registers gemm link drive"
     },
     6: {
-        "runtime": "cache cpu threads ahead rare products entry/ plans native linked updates loops"
+        "runtime": "cache cpu threads ahead products entry/ plans native linked updates loops"
         " pieces branches stages callback"
     },
     7: {

@@ -55,7 +55,6 @@ CALLED = 40  # lines that a mathematical function has
 INLINED = 40  # calls of mathematical functions up to which their bodies replace them
 SYMBOLS = re.compile(r"@[\w.]+")
 NAMES = re.compile(r"%[\w.]+")
-RARE = re.compile(r"^declare [^@\n]*@(math\.[\w.]+)", re.M)
 
 
 class Layout(NamedTuple):
@@ -565,8 +564,7 @@ def emit_program(
 
 def emit_apart(program: Program, target: Target, lanes: int) -> tuple[str, Layout, dict[str, str]]:
     """The same, the functions of long loops in blocks as modules of their own, to be compiled at
-    the same time: their texts by the service that the program asks for the function `block`.  Rare
-    functions are left to `mathlib.registry.rare_module`.
+    the same time: their texts by the service that the program asks for the function `block`.
 
     The service's name, "block" and a digest, follows from the text.
     """
@@ -579,18 +577,13 @@ def emit_apart(program: Program, target: Target, lanes: int) -> tuple[str, Layou
             continue
         name = block_name(number)
         head = lines[0].replace("internal ", "").replace(name, "@block").replace("noinline ", "")
-        text = module(e, [head, *lines[1:]], target.is_elf)
+        text = module(e, [head, *lines[1:]])
         key = blake2b(f"{target.fingerprint}\n{text}".encode(), digest_size=24).hexdigest()
         service = f"block {key}"
         modules[service] = text
         value = e.service(service)
         main = [line.replace(f"ptr {name},", f"ptr {value.text},") for line in main]
-    return *main_module(e, parameters, functions, main, target.is_elf), modules
-
-
-def rare_functions(text: str) -> list[str]:
-    """The names of the rare functions that a module calls and does not have."""
-    return RARE.findall(text)
+    return *main_module(e, parameters, functions, main), modules
 
 
 def length(lines: Sequence[str]) -> int:
@@ -641,11 +634,7 @@ def main_lines(e: Emitter) -> list[str]:
 
 
 def main_module(
-    e: Emitter,
-    parameters: list[tuple[str, str]],
-    functions: list[str],
-    main: list[str],
-    apart: bool = False,
+    e: Emitter, parameters: list[tuple[str, str]], functions: list[str], main: list[str]
 ) -> tuple[str, Layout]:
     """The module of the program, and the layout of its slots."""
     program = e.program
@@ -670,16 +659,15 @@ def main_module(
         *main,
         *entry(program, layout, [kind.removesuffix(" noalias") for kind, _ in parameters], how),
     ]
-    return module(e, lines, apart), layout
+    return module(e, lines), layout
 
 
-def module(e: Emitter, lines: Sequence[str], apart: bool = False) -> str:
-    """The text of a module: functions, with what they call and declare; `apart`: but rare ones."""
+def module(e: Emitter, lines: Sequence[str]) -> str:
+    """The text of a module: functions, with what they call and declare."""
     text = "\n".join(lines)
     calls = text.count("@math.")
     wanted = [key for key in e.functions if f"{function_symbol(*key)}(" in text]
-    inline = lambda name: calls <= INLINED
-    functions, more = definitions(wanted, e.target, inline, apart)
+    functions, more = definitions(wanted, e.target, lambda name: calls <= INLINED)
     before = "\n".join([*functions, *e.sums_of_lanes(text)])
     used = set(SYMBOLS.findall(before)) | set(SYMBOLS.findall(text))
     found = [(SYMBOLS.search(line), line) for line in sorted(e.declarations | more)]

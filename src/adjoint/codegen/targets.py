@@ -26,11 +26,6 @@ class Target(NamedTuple):
         return f"+{feature}" in self.features.split(",")
 
     @property
-    def is_elf(self) -> bool:
-        """Whether its object files are ELF, which our own loader reads."""
-        return "linux" in self.triple
-
-    @property
     def fingerprint(self) -> str:
         """What machine code depends on, as text."""
         return "|".join(map(str, self))

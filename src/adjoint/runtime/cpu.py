@@ -84,7 +84,7 @@ def load(object_bytes: bytes, symbols: Mapping[str, int] | None = None) -> Libra
     `LoadError` if the bytes are no object file, if a name is neither given nor defined, or if the
     system forbids new executable memory.
     """
-    symbols = {} if symbols is None else symbols
+    symbols = symbols or {}
     if not object_bytes.startswith(b"\x7fELF"):
         return load_with_engine(object_bytes, symbols)
     parsed = parse(object_bytes)

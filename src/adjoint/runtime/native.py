@@ -20,7 +20,7 @@ import numpy as np
 
 from ..base.dtypes import WEAK, python_kind
 from ..codegen.compile import compile_object
-from ..codegen.emit import Layout, emit_apart, rare_functions
+from ..codegen.emit import Layout, emit_apart
 from ..codegen.gemm import workspace_bytes
 from ..codegen.operations import external_address, supports
 from ..codegen.routines import module_of, routine_workspace
@@ -50,7 +50,6 @@ from ..optimize.segments import LONG, Step, steps_of
 from . import ahead, cpu, products, threads
 from .cache import default
 from .plans import Binding, cells, digest, recall, remember
-from .rare import rare_functions_of
 
 ALIGNMENT = 64  # bytes
 DOUBLED = 1_000_000  # work from which vectors are two registers wide: they wait less for results
@@ -76,14 +75,13 @@ CODES: WeakValueDictionary[bytes, Code] = WeakValueDictionary()  # by the text o
 LOCK = threading.Lock()
 
 
-def code_of(key: bytes, make: Callable[[], bytes], target: Target, name: str = "program") -> Code:
-    """The machine code with a key: what is there in memory or on disk, or what `make` makes for a
-    target; `name` is the function to call."""
+def code_of(key: bytes, make: Callable[[], bytes], name: str = "program") -> Code:
+    """The machine code with a key: what is there in memory or on disk, or what `make` makes;
+    `name` is the function to call."""
     with LOCK:
         found = CODES.get(key)
     if found is None:
-        bytes_ = default().obtain("object", key, make)
-        found = Code(cpu.load(bytes_, rare_functions_of(target)), name)
+        found = Code(cpu.load(default().obtain("object", key, make)), name)
         with LOCK:
             found = CODES.setdefault(key, found)
     return found
@@ -112,15 +110,13 @@ class Parts:
             for service in binding.services
             if service.startswith("block ")
         }
-        make = lambda: compile_object(self.write()[0], self.target)
-        main = code_of(binding.code, make, self.target)
+        main = code_of(binding.code, lambda: compile_object(self.write()[0], self.target))
         return main, {service: result() for service, result in waiting.items()}
 
     def block(self, service: str) -> Code:
         """The code of one function of blocks."""
         key = bytes.fromhex(service.removeprefix("block "))
-        make = lambda: compile_object(self.write()[2][service], self.target)
-        return code_of(key, make, self.target, "block")
+        return code_of(key, lambda: compile_object(self.write()[2][service], self.target), "block")
 
 
 class Native:
@@ -135,8 +131,6 @@ class Native:
         if binding is None:
             program, lanes = planned(step, target)
             texts = emit_apart(program, target, lanes)
-            for text in (texts[0], *texts[2].values()):
-                rare_functions_of(target).begin(rare_functions(text))
             binding = binding_of(program, lanes, texts[1], target)
             parts = Parts(target, lambda: texts)
             self.code, self.blocks = parts.codes(binding, ahead.start)

@@ -9,11 +9,10 @@ Each declares the error it promises, in ulps of the correctly rounded result, fo
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from ..builder import FLOATS, Builder, Value, function_symbol, suffix
+from ..builder import FLOATS, Builder, Value, suffix
 from ..targets import Target
 
 ARGUMENTS = ("%x", "%y", "%z")
@@ -48,15 +47,11 @@ def function(
 
 
 def definitions(
-    wanted: Iterable[tuple[str, str, int]],
-    target: Target,
-    inline: Callable[[str], bool],
-    apart: bool = False,
+    wanted: Iterable[tuple[str, str, int]], target: Target, inline: Callable[[str], bool]
 ) -> tuple[list[str], set[str]]:
     """The text of functions (name, kind, lanes) and of those they call, and what they declare.
 
-    `inline(name)` tells whether calls are replaced by the body; with `apart` rare functions are
-    declared only: they are in modules of their own (`rare_module`).
+    `inline(name)` tells whether calls are replaced by the body.
     """
     texts: dict[tuple[str, str, int], str] = {}
     declarations: set[str] = set()
@@ -69,20 +64,13 @@ def definitions(
         builder = Builder(target, lanes)
         entry = FUNCTIONS[name]
         values = [Value(builder, text, kind, lanes) for text in ARGUMENTS[: entry.arity]]
-        saving = ""
-        if entry.rare and target.vector_bits == lanes * FLOATS[kind] > 128:
-            saving = ' "no_caller_saved_registers"'  # so that nothing is spilled where it is hot
-        if entry.rare and apart:
-            types = ", ".join(x.type for x in values)
-            symbol = function_symbol(*key)
-            declarations.add(f"declare {values[0].type} {symbol}({types}) cold{saving}")
-            texts[key] = ""
-            continue
         result = entry.write(builder, *values)
         if result.lanes == 1:
             result = builder.splat(result, lanes)
         if entry.rare:
-            how = "noinline cold optnone" + saving  # compiled soon, and seldom used
+            how = "noinline cold optnone"  # compiled soon, and seldom used
+            if target.vector_bits == lanes * FLOATS[kind] > 128:
+                how += ' "no_caller_saved_registers"'  # so that nothing is spilled where it is hot
         else:
             how = "alwaysinline" if inline(name) else "noinline"
         parameters = ", ".join(map(repr, values))
@@ -90,20 +78,4 @@ def definitions(
         texts[key] = "\n".join([head + " {", "entry:", *builder.lines, f"  ret {result!r}", "}"])
         declarations |= builder.declarations
         waiting.extend(builder.functions)
-    return [text for text in texts.values() if text], declarations
-
-
-def rare_module(symbol: str, target: Target) -> str:
-    """The module of one rare function, which has its symbol for a name."""
-    name, form = symbol.removeprefix("math.").rsplit(".", 1)
-    lanes, kind = RARE_FORM.fullmatch(form).groups()  # type: ignore[union-attr]
-    key = name, {"f64": "double", "f32": "float"}[kind], int(lanes or 1)
-    texts, declared = definitions([key], target, lambda name: True)
-    head, internal = f"@{symbol}(", "define internal "
-    for k, text in enumerate(texts):
-        if head in text.split("\n", 1)[0]:
-            texts[k] = text.replace(internal, "define ", 1)
-    return "\n".join([*sorted(declared), *texts]) + "\n"
-
-
-RARE_FORM = re.compile(r"(?:v(\d+))?(f\d+)")
+    return list(texts.values()), declarations

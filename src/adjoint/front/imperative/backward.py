@@ -271,7 +271,7 @@ def walk(
     leaves = {node for node in order if node.primitive is VARIABLE}
     with entered(enabled=create_graph, summing=False), np.errstate(all="ignore"):
         pullback(order, sums, Reader(create_graph), leaves)
-        for node in leaves & set(taken):
+        for node in [x for x in order if x in leaves and x in taken]:
             found = taken.pop(node)
             if found is not None:
                 wanted[node] = found
@@ -321,6 +321,7 @@ def backward(
         outputs.append((x, seed(x, gradient, "backward")))
     retain = create_graph if retain_graph is None else retain_graph
     found, _ = walk(outputs, among, retain, create_graph)
+    written: set[int] = set()  # leaves that have two nodes: they were frozen meanwhile
     for node, cotangent in found.items():
         leaf = saved_of(node).leaf
         owner: EagerTensor | None = None if leaf is None else leaf()
@@ -328,17 +329,21 @@ def backward(
             owner = next((x for x in chosen if x.node is node), None)
         if owner is not None and cotangent is not None and owner.requires_grad:
             with entered(enabled=create_graph):
-                accumulate(owner, outward(cotangent, node), create_graph)
+                accumulate(owner, outward(cotangent, node), create_graph, id(owner) in written)
+            written.add(id(owner))
 
 
-def accumulate(owner: EagerTensor, gradient: EagerTensor, is_recorded: bool) -> None:
-    """Add a gradient to what is there, or write it, as the tensor asks."""
+def accumulate(
+    owner: EagerTensor, gradient: EagerTensor, is_recorded: bool, is_written: bool
+) -> None:
+    """Add a gradient to what is there, or write it, as the tensor asks; add to what this pass has
+    written."""
     before = owner.gradient
     if owner.request == "null":
         return
     if before is None:
         owner.gradient = EagerTensor(kept(gradient), gradient.node)
-    elif owner.request == "write":
+    elif owner.request == "write" and not is_written:
         put(before, kept(gradient), gradient.node)
     elif is_recorded:
         owner.gradient = op.add(before, gradient)

@@ -325,7 +325,7 @@ def learn(tape: Tape, key: Any, given: Any, places: tuple[int, ...]) -> None:
     leaves = [tape.tensor_at(k) for k in places]
     before = [None if x.gradient is None else x.gradient.place for x in leaves]
     old = [x.gradient for x in leaves]
-    step.leaves = tuple(zip(places, before, strict=True))
+    step.leaves = tuple(zip(places, before, [x.request for x in leaves], strict=True))
     tape.is_keeping = True
     try:
         tape.at_once(passes.backward, given, {})

@@ -35,7 +35,9 @@ class Run:
         self.leaves = [argument(x) for x in leaves]
         self.marks: list[Any] = []  # of the values that were let go of
         self.values: dict[int, Any] = {}  # those that were computed again, and not read yet
+        self.is_over = False  # whether the function has returned
         self.position = user_position(3)
+        self.state = {"summing": mode.summing, "training": mode.training}
 
     def pack(self, value: EagerTensor) -> int:
         """A value that is let go of: its number."""
@@ -56,11 +58,13 @@ class Run:
             found.append(value)
             return value
 
-        hooks = (collect, collect)
+        hooks = (collect, lambda value: value)
         args, kwargs = tree.unflatten(self.structure, [made(x) for x in self.leaves])
         state = {"enabled": True, "hooks": (hooks,), "tape": Tape(Automaton(), True)}
-        with entered(**state, position=None):
+        with entered(**state, **self.state, position=None):
             self.function(*args, **kwargs)
+        if not self.is_over:  # the function takes a gradient itself: so far it has run
+            found = found[: len(self.marks)]
         if [mark(x.held()) for x in found] != self.marks:
             raise AutogradError(
                 message(
@@ -119,7 +123,9 @@ def apart(function: Callable, leaves: list, structure: Any, args: tuple, kwargs:
     """The same, run uncompiled."""
     run = Run(function, leaves, structure)
     with entered(hooks=(*mode.hooks, (run.pack, run.unpack))):
-        return function(*args, **kwargs)
+        found = function(*args, **kwargs)
+    run.is_over = True
+    return found
 
 
 def has_tensor(x: Any) -> bool:

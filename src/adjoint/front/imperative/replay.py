@@ -174,7 +174,7 @@ VALUE, VERSIONS = EagerTensor.value.__get__, EagerTensor.versions.__get__
 def take_back(tape: Tape) -> None:
     """Give leaves the gradients that they had before passes that were not run."""
     for state in reversed(tape.state.steps()):
-        for leaf, gradient in (state.step and state.step.leaves) or ():
+        for leaf, gradient, _ in (state.step and state.step.leaves) or ():
             x = tape.tensor_at(leaf)
             if x is not None and x.gradient is not None and not has_node(x.gradient):
                 x.gradient = None if gradient is None else tape.tensor_at(gradient)
@@ -259,20 +259,20 @@ def pass_back(step: Step, args: Any, kwargs: Any, handles: list[Any]) -> None:
     they have now."""
     assert step.leaves is not None
     now = []
-    for leaf, gradient in step.leaves:
+    for leaf, gradient, request in step.leaves:
         x = handles[leaf]
-        now.append(x.gradient)
-        x.gradient = None if gradient is None else handles[gradient]
+        now.append((x.gradient, x.request))
+        x.gradient, x.request = None if gradient is None else handles[gradient], request
     try:
         step.function(*args, **kwargs)
         found = [
             None if gradient is not None and handles[gradient] is handles[leaf].gradient
             else handles[leaf].gradient
-            for leaf, gradient in step.leaves
+            for leaf, gradient, _ in step.leaves
         ]  # fmt: skip
     finally:
-        for (leaf, _), gradient in zip(step.leaves, now, strict=True):
-            handles[leaf].gradient = gradient
+        for (leaf, *_), (gradient, request) in zip(step.leaves, now, strict=True):
+            handles[leaf].gradient, handles[leaf].request = gradient, request
     place = step.place
     for x in found:
         if x is not None:
@@ -702,7 +702,7 @@ def is_tainted(state: State, place: int) -> bool:
             continue
         if step.leaves is not None:
             tainted.update(range(step.place, s.place))
-            tainted.update([k for _, k in step.leaves if k is not None])
+            tainted.update([k for _, k, _ in step.leaves if k is not None])
         elif not tainted.isdisjoint(places_in(step)):
             tainted.update(range(step.place, s.place))
             if step.target is not None:

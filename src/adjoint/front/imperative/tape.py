@@ -98,8 +98,8 @@ class Step:
         self.forms: Any = None  # of the results: a form, several (None among them), or None
         self.place = 0  # of the first result
         self.target: int | None = None  # the place of the tensor that is written to
-        self.leaves: tuple[tuple[int, int | None], ...] | None = None  # of a backward pass: its
-        #   leaves, and where their gradients were before (None: they had none)
+        self.leaves: tuple[tuple[int, int | None, str], ...] | None = None  # of a backward pass:
+        #   its leaves, where their gradients were before (None: they had none), their requests
         self.position: Any = None
 
 

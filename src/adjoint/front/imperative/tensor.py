@@ -406,6 +406,8 @@ class EagerTensor(Tensor):
                 )
             )
         self.leave()
+        if self.node is not None and self.node.primitive is VARIABLE:
+            saved_of(self.node).leaf = None  # what was made of it leaves no gradient here any more
         self.node = None  # what made it is forgotten
         self.request = grad_req
         self.gradient = None
