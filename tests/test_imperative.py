@@ -420,6 +420,19 @@ def test_a_function_that_uses_tensors_is_differentiated():
     assert ad.grad(loss)(2.0).item() == 12.0
 
 
+def test_a_function_that_takes_a_backward_pass_of_its_own_is_transformed():
+    def loss(x):
+        t = ad.tensor(np.ones(4) * 2, requires_grad=True)
+        np.sum(3 * t**3).backward()
+        return np.sum(x * t.grad.numpy())
+
+    x = np.arange(4.0)
+    for _ in range(4):
+        assert loss(x) == ad.jit(loss)(x) == 216.0
+        assert ad.grad(loss)(x).tolist() == ad.jit(ad.grad(loss))(x).tolist() == [36.0] * 4
+        assert ad.vmap(lambda s: loss(np.ones(4) * s))(x).tolist() == (144 * x).tolist()
+
+
 def test_a_tensor_of_a_traced_value_has_the_dtype_that_was_asked_for():
     single = ad.jit(lambda x: ad.tensor(x, dtype=np.float32) * 2)(np.array([0.5]))
     assert single.dtype == np.float32

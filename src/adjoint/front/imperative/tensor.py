@@ -814,8 +814,11 @@ def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> EagerTe
     tensor([1.38177329, 0.07700375])
     """
     if isinstance(data, Traced) and type(data) is not EagerTensor:
-        found: Any = data  # inside a transform it records already
-        return found if dtype is None else found.astype(dtype)
+        found: Any = data if dtype is None else data.astype(dtype)  # type: ignore[attr-defined]
+        plain = unrecorded(found)
+        if plain is None:
+            return found  # inside a transform it records already
+        data = plain  # an array that a function makes while it is differentiated
     value = np.array(arrays(data), dtype)
     if value.dtype.kind not in "biufc":
         raise TypeError(
@@ -828,6 +831,16 @@ def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> EagerTe
     made = EagerTensor(value)
     functions["introduce"]()
     return made.requires_grad_() if requires_grad else made
+
+
+def unrecorded(x: Any) -> np.ndarray | None:
+    """The array behind a transform's handle that depends on nothing; None where there is none."""
+    while isinstance(x, Traced):
+        node = getattr(x, "node", None)
+        if type(node) is not Node or node.root != NEVER or getattr(x, "pending", None) is not None:
+            return None
+        x = x.held()  # type: ignore[attr-defined]
+    return x if type(x) is np.ndarray else np.asarray(x)
 
 
 def rebuilt(value: np.ndarray, requires_grad: bool) -> EagerTensor:
