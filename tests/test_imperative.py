@@ -532,6 +532,35 @@ def test_views_of_tensors_without_axes():
     close(row, [5.0, 2.0])
 
 
+DETACHED_WRITES = {
+    "element": lambda p, b: b.__setitem__(-1, b[-1] + p * 3),
+    "part": lambda p, b: b.__setitem__(slice(1, None), p * 3),
+    "all": lambda p, b: b.__iadd__(p * 3),
+    "reshaped": lambda p, b: b.reshape(-1).__imul__(p),
+    "view": lambda p, b: b[1:].__iadd__(p * 3),
+    "view of a view": lambda p, b: b[1:][0:1].__imul__(p * p),
+}
+
+
+@pytest.mark.parametrize("write", DETACHED_WRITES.values(), ids=DETACHED_WRITES)
+@pytest.mark.parametrize("is_base_kept", [False, True])
+def test_writes_with_a_history_into_what_was_detached(write, is_base_kept):
+    for _ in range(6):
+        found = []
+        for is_detached in (True, False):
+            p, base = leaf(2.0), ad.tensor([1.0, 2.0, 3.0])
+            b = base.detach() if is_detached else base
+            view = b[1:]
+            if is_detached and not is_base_kept:
+                del base
+            write(p, b)
+            ((b * b).sum() + (view * 3.0).sum()).backward()
+            found.append((p.grad.item(), b.tolist(), view.tolist(), b.requires_grad))
+            if is_detached and is_base_kept:
+                assert base.tolist() == b.tolist() and not base.requires_grad
+        assert found[0] == found[1]
+
+
 def test_views_of_gradients():
     x = leaf([1.0, 2.0])
     (x * x).sum().backward()

@@ -949,3 +949,18 @@ def test_a_leaf_that_was_frozen_meanwhile_adds_up_what_one_pass_gives():
         x.requires_grad_()
         (y * x).sum().backward()
         assert x.grad.tolist() == [12.0]
+
+
+def test_a_pass_that_waits_keeps_what_it_begins_at():
+    p = leaf(0.5)
+    b = ad.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+
+    def step():
+        loss = np.max(b[-1]) + np.mean(p.clone() ** 2)
+        assert loss.item() == 6.25
+        loss.backward(retain_graph=True)
+
+    for _ in range(12):
+        step()
+        b.requires_grad_(False)  # ends what waits
+    assert p.grad.item() == 12.0

@@ -249,6 +249,8 @@ def backward(
         passes.backward(*given)
         return
     is_kept = create_graph if retain_graph is None else retain_graph
+    if not tape.is_swift:
+        tape.keep()
     try:
         is_plain = gradients is None and retain_graph is None and inputs is None
         if is_plain and not create_graph and type(tensors) is EagerTensor and tensors.tape is tape:

@@ -287,9 +287,8 @@ class Tape:
         a call that may fail by values, the user's, which its error names."""
         if self.is_off:
             return function(*args, **kwargs)
-        if not self.is_swift:  # what was run before lives on, as long as calls that read it wait
-            self.kept = [self.tensor_at(k) for k in range(len(self.places))]
-            self.is_swift = True
+        if not self.is_swift:
+            self.keep()
         try:
             key: Any = (name, *map(self.key, args), *line)
             if kwargs:
@@ -311,6 +310,11 @@ class Tape:
         kind, forms = after.found
         made = [None if form is None else self.pending(form) for form in forms]
         return kind(made) if kind is tuple or kind is list else kind(*made)
+
+    def keep(self) -> None:
+        """What was run before lives on, as long as calls that read it wait."""
+        self.kept = [self.tensor_at(k) for k in range(len(self.places))]
+        self.is_swift = True
 
     def pending(self, form: Form) -> Any:
         """A tensor of which the type is known."""

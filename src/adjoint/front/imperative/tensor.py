@@ -25,7 +25,7 @@ from ...graph.op import Traced, apply
 from ...graph.primitive import ByDomain, Primitive
 from ..operands import acceptable, functions, numeric
 from ..trace import VIEWING, Tensor
-from ..writing import VIEWS, attach, from_inside, link, update
+from ..writing import VIEWS, attach, from_inside, link, put_back, refresh, update
 from . import saved
 from .history import VARIABLE, GradientFunction, Handle, leaf_written, no_history
 from .mode import entered, mode
@@ -552,19 +552,30 @@ class EagerTensor(Tensor):
 
     @contextmanager
     def around_write(self, new: Any) -> Iterator[None]:
-        """A write through a tensor without history leaves that of its base as it is."""
+        """A write through a tensor without history, or a view of it, leaves that of its base as it
+        is: the history goes on from there."""
         if mode.enabled:
             self.check_written()
         x: Any = self
+        views: list[EagerTensor] = []
         while x is not None and not x.is_detached:
+            views.append(x)
             x = None if x.alias is None else x.alias.base
         if x is None or not mode.enabled:
             yield
             return
+        x.check_written()
+        is_recorded = x.node is not None or (type(new) is EagerTensor and new.node is not None)
+        whole = new
+        if is_recorded:
+            for view in views:
+                whole = put_back(view.alias, whole)
         with entered(enabled=False):
             yield
-        if self.is_detached and type(new) is EagerTensor and new.node is not None:
-            self.node = same(new).node
+        if is_recorded:
+            made = type(whole) is EagerTensor and whole.node is not None
+            x.node = same(whole).node if made else None
+            refresh(x)
 
     def twin(self) -> Any:
         return EagerTensor(self.held()) if self.node is None or not mode.enabled else same(self)
