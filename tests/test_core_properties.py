@@ -718,7 +718,7 @@ def test_many_calls_need_no_more_memory_than_few():
             objects.append(len(gc.get_objects()))
         tracemalloc.stop()
         assert objects[2] - objects[1] < 60, objects
-        assert sizes[2] - sizes[1] < 20_000, sizes
+        assert sizes[2] - sizes[1] < 13_500, sizes
 
 
 @pytest.mark.parametrize("length", [3_000, pytest.param(30_000, marks=pytest.mark.slow)])

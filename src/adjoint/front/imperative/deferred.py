@@ -129,7 +129,7 @@ def indexing(eager: Callable) -> Callable:
             part = tuple, (int, key[0]), (int, key[1])
         elif type(key) is tuple and set(map(type, key)) == INTEGERS:
             part = tuple, *[(int, x) for x in key]
-        elif type(key) is slice or (type(key) is tuple and set(map(type, key)) <= PLAIN):
+        elif is_plain(key):
             return tape.call("getitem", eager, (self, key), {})
         elif is_tried():  # arrays, which may be out of range
             return tape.unfit(eager, (self, key), {})
@@ -147,6 +147,11 @@ def indexing(eager: Callable) -> Callable:
 
 INTEGERS = {int}
 PLAIN = {int, slice, type(None), type(Ellipsis)}  # entries of a key that belong to the path
+
+
+def is_plain(key: Any) -> bool:
+    """Whether a key has no arrays: all of it belongs to the path."""
+    return type(key) in PLAIN or (type(key) is tuple and set(map(type, key)) <= PLAIN)
 
 
 def deferred(name: str, eager: Callable) -> Callable:
@@ -168,11 +173,9 @@ def setting(eager: Callable) -> Callable:
         tape = mode.tape
         if tape.is_off:
             return eager(self, key, value)
-        if type(key) is int or type(key) is slice:
+        if is_plain(key):
             return tape.call("setitem", eager, (self, key, value), {})
-        if type(key) is tuple and set(map(type, key)) <= PLAIN:
-            return tape.call("setitem", eager, (self, key, value), {})
-        if is_tried():
+        if is_tried():  # arrays, which may be out of range
             return tape.unfit(eager, (self, key, value), {})
         return tape.call("setitem", eager, (self, key, value), {}, user_position(1))
 
@@ -263,20 +266,17 @@ def backward(
         tape.state = after
         places = after.leaves
         before = tuple([gradient_of(tape, leaf) for leaf in places])
+        after = tape.state.after.get(before)
+        if after is not None:
+            walk(tape, after, places)
     except Unfit:
         del tape.numbers[tape.state.numbers :]
         settle(tape)
         tape.unfit(passes.backward, given, {})
         tape.end()
         return
-    after = tape.state.after.get(before)
     if after is None:
         learn(tape, before, given, places)
-    elif not walk(tape, after, places):
-        settle(tape)
-        tape.unfit(passes.backward, given, {})
-        tape.end()
-        return
     if not is_kept and mode.tape is tape:
         finish(tape)
 
@@ -353,11 +353,9 @@ def learn(tape: Tape, key: Any, given: Any, places: tuple[int, ...]) -> None:
     tape.done = after.length
 
 
-def walk(tape: Tape, after: Any, leaves: tuple[int, ...]) -> bool:
-    """A backward pass that was: its leaves have gradients that are pending; whether that may be."""
+def walk(tape: Tape, after: Any, leaves: tuple[int, ...]) -> None:
+    """A backward pass that was: its leaves have gradients that are pending."""
     forms, writes = after.found
-    if writes and not all(map(tape.may_write, map(tape.tensor_at, writes))):
-        return False
     tape.state = after
     for k, form in zip(leaves, forms, strict=True):
         if form is None:
@@ -367,7 +365,6 @@ def walk(tape: Tape, after: Any, leaves: tuple[int, ...]) -> bool:
             tape.overwrite(x.gradient, form)
         else:
             x.gradient = tape.pending(form)
-    return True
 
 
 RECORDED = "create_graph", (bool, True)  # how the key of `grad` ends with this option

@@ -33,7 +33,7 @@ from . import tape as tapes
 from .mode import entered, mode
 from .saved import AutogradError, Versions, saved_of
 from .tape import NUMBER, Form, Place, State, Step, Tape
-from .tensor import NODE, SLOTS, VARIABLE, EagerTensor, has_node, strong
+from .tensor import NODE, SLOTS, VARIABLE, EagerTensor, has_node, is_set, strong
 
 WALKS = 2  # before a path that ends in a backward pass is compiled
 QUESTIONS = 10  # before one that ends in a question is
@@ -141,22 +141,13 @@ def settle(tape: Tape) -> None:
             tape.failure = error
             take_back(tape)
             for x in map(tape.tensor_at, range(len(tape.places))):
-                if x is not None and has_node(x) and has_value(x):
+                if x is not None and has_node(x) and is_set(x, VALUE):
                     x.tape = None
             if mode.tape is tape:
                 mode.tape = Tape(tape.automaton, before)
             raise
         finally:
             tape.is_off, tape.is_keeping = before, False
-
-
-def has_value(x: EagerTensor) -> bool:
-    """Whether a tensor's value is there."""
-    try:
-        VALUE(x)
-    except AttributeError:
-        return False
-    return True
 
 
 def versions_of(x: EagerTensor) -> Versions:

@@ -583,8 +583,13 @@ class EagerTensor(Tensor):
 
 def has_node(x: EagerTensor) -> bool:
     """Whether a tensor's history is known, also that it has none."""
+    return is_set(x, NODE)
+
+
+def is_set(x: EagerTensor, get: Callable[[EagerTensor], Any]) -> bool:
+    """Whether a slot of a tensor is there, which one that is pending lacks."""
     try:
-        NODE(x)
+        get(x)
     except AttributeError:
         return False
     return True
