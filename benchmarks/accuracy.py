@@ -25,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 import numpy as np
 import scipy.special
+from codegen import test_error, test_gamma, test_trigonometric  # noqa: F401  (their cases)
 from codegen.accuracy import CASES, apply, kernel, worst_double, worst_single
 
 from adjoint.codegen.mathlib.registry import FUNCTIONS

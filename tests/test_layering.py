@@ -59,8 +59,8 @@ INSIDE = {
     "front/draw": "boxes colours arrange plain svg raster picture values graphs fold kernels"
     " recorded",
     "front/explain": "kernels measure report",
-    "front/imperative": "mode saved history tape tensor backward function graph replay libraries"
-    " deferred recompute autograd",
+    "front/imperative": "mode saved history conversions advice tape tensor creation backward"
+    " function graph replay libraries deferred recompute autograd",
     "front/symbolic": "tidy structure values derivatives handle expression interval styles printing"
     " parse rules terms simplify convert record",
     "front/numpy": "register elementwise scimath reductions ufunc_methods statistics sorting"

@@ -32,8 +32,8 @@ from .front.dual import Dual
 from .front.explain import explain
 from .front.imperative import autograd
 from .front.imperative.autograd import enable_grad, no_grad, pause, record
+from .front.imperative.creation import tensor
 from .front.imperative.tensor import EagerTensor as Tensor
-from .front.imperative.tensor import tensor
 from .front.structured import cond, fori_loop, scan, switch, while_loop
 from .front.structured import each as map
 from .front.symbolic import expression, symbols

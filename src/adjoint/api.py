@@ -29,6 +29,7 @@ from .front.arguments import (
     like_argument,
     matching,
     name_of,
+    returned,
     scalar_output,
     split_aux,
     traced_like,
@@ -42,6 +43,7 @@ from .front.overlay import counterpart, overlay
 from .front.taylor import nth_derivative
 from .front.trace import Tensor, settled
 from .graph import op
+from .graph.node import next_serial
 from .transform.checkpoints import bounded, memory_of
 
 
@@ -52,7 +54,10 @@ def check_callable(name: str, function: Callable) -> None:
             message(
                 f"ad.{name} got a {type(function).__name__}",
                 expected="a function",
-                instead=f"`ad.{name}(f)(x)`: the function itself, then its arguments",
+                instead=f"`ad.{name}(f)(x)`: the function itself, then its arguments"
+                + (
+                    "; `ad.autograd.grad(y, x)` for tensors" if isinstance(function, Tensor) else ""
+                ),
             )
         )
 
@@ -106,14 +111,14 @@ def value_and_grad(
             check_holomorphic(chosen.leaves, holomorphic, "grad")
             result = chosen.call([run.variable(x) for x in chosen.leaves])
             result, aux = split_aux(result, has_aux, function, "grad")
-            outputs, structure = tree.flatten(result)
+            outputs, structure = returned(result, run.since)
             output = scalar_output(outputs, structure, function, "grad", holomorphic)
             t = type_of(output)
             one: Any = 1.0 if t.weak or t.dtype.kind in "biu" else t.dtype.type(1)
             leaves = run.pull([output], [one], consume=True)
             leaves = [run.strip(x) for x in leaves]
             value = run.strip(output)
-            aux_leaves, aux_structure = tree.flatten(aux)
+            aux_leaves, aux_structure = returned(aux, run.since)
             aux_leaves = [run.strip(x) for x in aux_leaves]
         del run, output, result, outputs
         leaves = [
@@ -187,7 +192,7 @@ def vjp(function: Callable, *primals: Any, has_aux: bool = False) -> Any:
         with overlay(function) as called:
             result = called(*variables)
         result, aux = split_aux(result, has_aux, function, "vjp")
-        outputs, out_structure = tree.flatten(result)
+        outputs, out_structure = returned(result, run.since)
     types = [type_of(x) for x in outputs]
 
     def pullback(cotangent: Any) -> tuple:
@@ -206,7 +211,7 @@ def vjp(function: Callable, *primals: Any, has_aux: bool = False) -> Any:
 
 def stripped(run: Differentiation, aux: Any) -> Any:
     """A container of values without this differentiation's handles, its arrays the user's own."""
-    leaves, structure = tree.flatten(aux)
+    leaves, structure = returned(aux, run.since)
     return tree.unflatten(structure, fresh([run.strip(x) for x in leaves]))
 
 
@@ -251,7 +256,7 @@ def jvp(
         with run.advancing(given), overlay(function) as called:
             result = called(*tree.unflatten(structure, variables))
         result, aux = split_aux(result, has_aux, function, "jvp")
-        outputs, out_structure = tree.flatten(result)
+        outputs, out_structure = returned(result, run.since)
         found = [run.tangent(x.node) if run.owns(x) else None for x in outputs]
     found = [like_output(x, run.strip(y)) for x, y in zip(found, outputs, strict=True)]
     values = [run.strip(x) for x in outputs]
@@ -300,7 +305,7 @@ def linear_map(function: Callable, primals: Sequence[Any], has_aux: bool, transf
         with overlay(function) as called:
             result = called(*variables)
         result, aux = split_aux(result, has_aux, function, transform)
-        outputs, out_structure = tree.flatten(result)
+        outputs, out_structure = returned(result, run.since)
     types = [type_of(x) for x in leaves]
 
     def pushforward(*tangents: Any) -> Any:
@@ -487,7 +492,7 @@ def jacobian_by(
             check_holomorphic(chosen.leaves, holomorphic, transform)
             result = chosen.call([run.variable(x) for x in chosen.leaves])
             result, aux = split_aux(result, has_aux, function, transform)
-            outputs, structure = tree.flatten(result)
+            outputs, structure = returned(result, run.since)
             inputs, results = [type_of(x) for x in chosen.leaves], [type_of(x) for x in outputs]
             for x, t in zip(outputs, results, strict=True):
                 if t.dtype.kind not in "fcbiu":
@@ -729,9 +734,10 @@ def vmap(function: Callable, in_axes: Any = 0, out_axes: Any = 0) -> Callable:
                 for x, axis in zip(leaves, axes, strict=True)
             ]
             args, kwargs = tree.unflatten(structure, inner)
+            since = next_serial()
             with overlay(function) as called:
                 result = called(*args, **kwargs)
-            outputs, out_structure = tree.flatten(result)
+            outputs, out_structure = returned(result, since)
             targets = tree.flatten_prefix(out_axes, result, "vmap's out_axes")
             found = [
                 put_back(x, axis, level, size) for x, axis in zip(outputs, targets, strict=True)

@@ -699,3 +699,33 @@ def state_cut_between_windows(t):
         gradients.append(w.grad.clone())
         state = state.detach()
     return {"gradients": gradients, "state": state, "require": state.requires_grad}
+
+
+@program
+def gradients_that_are_written_to_with_a_history(t):
+    """What goes into a gradient in place gives it a history, which later passes leave there."""
+    x = t.tensor(draws(30).normal(size=3), requires_grad=True)
+    found = []
+    for _ in range(4):
+        (x * x).sum().backward()
+        g = x.grad
+        g -= x.sum() * 0.2
+        (g * g).mean().backward()
+        found.append([x.grad.clone(), g.requires_grad, g.is_leaf, x.grad is g])
+        x.grad = None
+    return found
+
+
+@program
+def two_passes_through_one_mean(t):
+    """A mean keeps nothing that the first pass could free."""
+    x = t.tensor(draws(31).normal(size=(3, 3)), requires_grad=True)
+    found = []
+    for _ in range(4):
+        middle = x.mean()
+        (middle * 3.0 + x.sum()).backward()
+        (middle * middle).backward()
+        x.mean(0).sum().backward()
+        found.append(x.grad.clone())
+        x.grad = None
+    return found

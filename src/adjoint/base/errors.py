@@ -8,6 +8,8 @@ it.
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import dis
 import linecache
 import os
@@ -19,6 +21,8 @@ from types import CodeType, FrameType
 PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 SITE = os.path.dirname(os.path.dirname(os.path.abspath(sys.modules["numpy"].__file__ or "")))
 LIBRARIES = tuple(os.path.join(SITE, name, "") for name in ("numpy", "scipy"))
+
+BETWEEN = (contextlib.__file__, copy.__file__)  # of Python's, which call back
 
 Position = tuple[CodeType, int]
 
@@ -50,7 +54,7 @@ def is_internal(filename: str) -> bool:
     dispatch."""
     if filename.startswith(PACKAGE):
         return not filename.startswith(PACKAGE + "tour" + os.sep)
-    return filename.startswith(LIBRARIES) or filename.startswith("<__array_function__")
+    return filename.startswith((*LIBRARIES, "<__array_function__")) or filename in BETWEEN
 
 
 internal_files: dict[str, bool] = {}  # what `is_internal` answered
@@ -160,6 +164,15 @@ def line_of(position: Position) -> int:
         if start <= offset < end and number is not None:
             line = number
     return line
+
+
+def segment(code: CodeType, offset: int) -> str:
+    """The source text of an instruction, as far as it stands on one line; empty if unknown."""
+    for k, (line, _, start, end) in enumerate(code.co_positions()):
+        if 2 * k == offset and line is not None and start is not None:
+            text = linecache.getline(code.co_filename, line).rstrip("\n").encode()
+            return text[start : end if end and end > start else None].decode(errors="replace")
+    return ""
 
 
 def describe(position: Position | None) -> str:

@@ -290,35 +290,45 @@ class Builder:
         usual: Sequence[Value],
         otherwise: Callable[[], Sequence[Value]],
     ) -> list[Value]:
-        """The values of `otherwise()` where any lane meets the condition, else the usual ones.
+        """As `either`, with values that are known for the arm that is nearly always taken."""
+        return self.either(condition, otherwise, lambda: usual, (1, 1_000_000))
 
-        A real branch, which is laid out as one that is hardly ever taken: for mathematical
-        functions, which are functions of their own (the emitter's loops have other blocks).  The
-        one who calls sees to it that a lane's result does not depend on the others': `otherwise`
-        selects by the same condition.
+    def either(
+        self,
+        condition: Value,
+        some: Callable[[], Sequence[Value]],
+        none: Callable[[], Sequence[Value]],
+        odds: tuple[int, int] = (1, 1),
+    ) -> list[Value]:
+        """The values of `some()` where any lane meets the condition, else those of `none()`.
+
+        A real branch, laid out by the odds of its arms: for mathematical functions, which are
+        functions of their own (the emitter's loops have other blocks).  The one who calls sees to
+        it that a lane's result does not depend on the others': `some` gives the other lanes what
+        `none` gives them.
         """
         if condition.lanes > 1:
             name = f"llvm.vector.reduce.or.{suffix(condition)}"
             condition = self.call(name, "i1", 1, condition)
         self.count += 1
-        before, rare, joint = self.block, f"rare{self.count}", f"joint{self.count}"
-        weights = '!prof !{!"branch_weights", i32 1, i32 1000000}'
-        self.lines += [
-            f"  br i1 {condition.text}, label %{rare}, label %{joint}, {weights}",
-            f"{rare}:",
-        ]
-        self.block, memo = rare, self.memo
-        self.memo = dict(memo)
-        found = list(otherwise())
-        self.memo = memo  # what the branch computed is not there after it
-        self.lines += [f"  br label %{joint}", f"{joint}:"]
-        self.block, after = joint, self.block
+        k, memo = self.count, self.memo
+        weights = f'!prof !{{!"branch_weights", i32 {odds[0]}, i32 {odds[1]}}}'
+        self.lines.append(f"  br i1 {condition.text}, label %some{k}, label %none{k}, {weights}")
+        arms = []
+        for label, compute in ((f"some{k}", some), (f"none{k}", none)):
+            self.lines.append(f"{label}:")
+            self.block, self.memo = label, dict(memo)
+            values = compute()
+            arms.append([(x, self.block) for x in values])
+            self.lines.append(f"  br label %joint{k}")
+        self.lines.append(f"joint{k}:")
+        self.block, self.memo = f"joint{k}", memo  # what an arm computed is not there after it
         results = []
-        for a, b in zip(usual, found, strict=True):
+        for (a, here), (b, there) in zip(*arms, strict=True):
             a, b = self.splat(a, b.lanes), self.splat(b, a.lanes)
             self.count += 1
             results.append(Value(self, f"%t{self.count}", a.kind, a.lanes))
-            choices = f"[ {a.text}, %{before} ], [ {b.text}, %{after} ]"
+            choices = f"[ {a.text}, %{here} ], [ {b.text}, %{there} ]"
             self.lines.append(f"  {results[-1].text} = phi {a.type} {choices}")
         return results
 

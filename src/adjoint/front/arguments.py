@@ -22,7 +22,7 @@ from ..graph import op
 from ..graph.op import Traced
 from .outside import handled
 from .overlay import overlay
-from .trace import RecordingTensor, formed
+from .trace import RecordingTensor, Tensor, formed
 
 Argnums = int | str | Sequence[int | str]
 
@@ -326,6 +326,13 @@ def kind_of(result: Any) -> str:
     if isinstance(result, Traced):
         return f"one value, {readable(result)}"
     return "None" if result is None else f"a {type(result).__name__}"
+
+
+def returned(result: Any, since: int) -> tuple[list[Any], Any]:
+    """What a function that is traced gave, as leaves and their structure; `since` is a serial
+    number from before it began.  Of a tensor that records and that it made, what that holds."""
+    leaves, structure = tree.flatten(result)
+    return [x.outside(since) if isinstance(x, Tensor) else x for x in leaves], structure
 
 
 def split_aux(result: Any, has_aux: bool, function: Callable, transform: str) -> tuple[Any, Any]:

@@ -16,10 +16,10 @@ from ..base.dtypes import is_inexact
 from ..base.errors import message
 from ..graph import op
 from ..graph.function import close
-from ..graph.node import Node
+from ..graph.node import Node, next_serial
 from ..graph.op import Traced
 from ..transform import recompute as _recompute  # noqa: F401  (how it is differentiated)
-from .arguments import name_of
+from .arguments import name_of, returned
 from .context import context
 from .guards import Inside
 from .operands import functions
@@ -30,7 +30,7 @@ from .trace import is_tracing, settled
 Policy = None | str | Collection[str] | Callable[[Node], Any]
 
 
-def checkpoint(function: Callable | None = None, *, policy: Policy = None) -> Any:
+def checkpoint(function: Callable | None = None, *args: Any, policy: Policy = None) -> Any:
     """The same function; reverse mode keeps its arguments and computes what is inside again.
 
     For the price of one more run forward, the memory of a differentiation falls from all that the
@@ -63,6 +63,15 @@ def checkpoint(function: Callable | None = None, *, policy: Policy = None) -> An
 
     Method: Chen, Xu, Zhang and Guestrin, *Training deep nets with sublinear memory cost* (2016).
     """
+    if args:
+        raise TypeError(
+            message(
+                f"ad.checkpoint got a function and {len(args)} arguments for it",
+                expected="a function",
+                instead="`ad.checkpoint(f)(x)`",
+                operation="ad.checkpoint",
+            )
+        )
     keeps = judge(policy)
     if function is None:
         return lambda f: checkpoint(f, policy=policy)
@@ -88,8 +97,9 @@ def checkpoint(function: Callable | None = None, *, policy: Policy = None) -> An
             for k, x in zip(places, inputs, strict=True):
                 given[k] = x
             inner_args, inner_kwargs = tree.unflatten(structure, given)
+            since = next_serial()
             with overlay(function) as called:
-                return tree.flatten(called(*inner_args, **inner_kwargs))
+                return returned(called(*inner_args, **inner_kwargs), since)
 
         try:
             once = context.program is None and not context.batches

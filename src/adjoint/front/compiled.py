@@ -28,12 +28,13 @@ from ..base.dtypes import type_of
 from ..base.errors import PACKAGE, AdjointError, describe, message
 from ..graph import op
 from ..graph.function import Function
+from ..graph.node import next_serial
 from ..graph.op import Traced
 from ..ops.control import Departed
 from ..optimize.pipeline import optimize
 from ..runtime.entry import Entry, make_entry
 from ..transform.checkpoints import Memory, bounded, rough
-from .arguments import fresh, name_of
+from .arguments import fresh, name_of, returned
 from .context import context, fingerprint, has_content, recording_level
 from .guards import Guard, Inside
 from .operands import functions, numeric
@@ -265,10 +266,11 @@ class Compiled:
         def run(inputs: list[Any]) -> tuple[list[Any], Any]:
             args, kwargs = rebuild(inputs)
             watch.begin(inputs, args, kwargs)
+            since = next_serial()
             with overlay(self.function), bounded(self.memory):
                 result = self.function(*args, **kwargs)
             watch.end(result)
-            return tree.flatten(result)
+            return returned(result, since)
 
         return run
 

@@ -20,9 +20,9 @@ from ..base.dtypes import Type, is_inexact, readable, type_of
 from ..base.errors import DifferentiationError, message
 from ..graph import op
 from ..graph.function import Function
-from ..graph.node import Node
+from ..graph.node import Node, next_serial
 from ..graph.primitive import Jvp, Linear, Multilinear, Partials, Structural
-from .arguments import name_of
+from .arguments import name_of, returned
 from .batch import BatchTensor
 from .context import batching, differentiating, on_plain_values, recording_level
 from .differentiate import Differentiation
@@ -162,9 +162,9 @@ class Call:
     def run(self, inputs: Sequence[Any]) -> list[Any]:
         """The output leaves."""
         if has_traced(*inputs):
-            outputs, self.out_structure = tree.flatten(
-                self.custom.function(*self.arguments(inputs))
-            )
+            since = next_serial()
+            result = self.custom.function(*self.arguments(inputs))
+            outputs, self.out_structure = returned(result, since)
             return outputs
         with on_plain_values():
             outputs, self.out_structure = tree.flatten(

@@ -24,6 +24,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..base.dtypes import readable
+from ..base.errors import TracingError, message
 from ..graph.op import Traced
 from . import drawing, linalg, special
 from .counterparts import INERT, MISSING, memory, stands_for
@@ -610,7 +612,8 @@ def table() -> None:
 exchange = Exchange()
 functions["is shared"] = exchange.outside.shares
 
-SCIPY = ("scipy", "scipy.special", "scipy.linalg", "scipy.fft")
+SCIPY = ("scipy", "scipy.special", "scipy.linalg", "scipy.fft", "scipy.optimize")
+ROOTS = ("bisect", "brenth", "brentq", "ridder")  # of SciPy's, in C, which go on after an error
 
 
 def scipys(loaded: frozenset[str]) -> list[tuple[Any, Any]]:
@@ -630,9 +633,43 @@ def scipys(loaded: frozenset[str]) -> list[tuple[Any, Any]]:
         parts[path.rpartition(".")[2]] = Facade(module, given)
         pairs.append((module, parts[path.rpartition(".")[2]]))
         pairs += [(getattr(module, k), v) for k, v in given.items()]
+    if "scipy.optimize" in loaded:
+        module = sys.modules["scipy.optimize"]
+        finders = {name: heard(getattr(module, name)) for name in ROOTS}
+        parts["optimize"] = Facade(module, finders)
+        pairs.append((module, parts["optimize"]))
+        pairs += [(getattr(module, k), v) for k, v in finders.items()]
     if "scipy" in loaded and parts:
         pairs.append((sys.modules["scipy"], Facade(sys.modules["scipy"], parts)))
     return pairs
+
+
+def heard(find: Callable) -> Callable:
+    """A root finder whose function says in time that it gave a traced value: the finder itself
+    would go on, and end with any error or none."""
+
+    @wraps(find)
+    def call(f: Callable, *args: Any, **kwargs: Any) -> Any:
+        def plain(*given: Any) -> Any:
+            found = f(*given)
+            if not isinstance(found, Tensor):
+                return found
+            raise TracingError(
+                message(
+                    f"the function that `{find.__name__}` looks for a root of gave a traced value "
+                    f"({readable(found)}): its compiled code takes numbers only",
+                    expected="a root of plain numbers, and its derivative by a step of Newton's "
+                    "method",
+                    instead=f"outside `jit`: `r = {find.__name__}(...)` with `ad.stop_gradient(a)` "
+                    "for the traced `a` in the function `f`, then `r - f(r, a) / "
+                    "ad.stop_gradient(slope)`, with the slope of `f` in `r`",
+                    operation=find.__name__,
+                )
+            )
+
+        return find(plain, *args, **kwargs)
+
+    return call
 
 
 def either(plain: Any, traced: Callable) -> Any:

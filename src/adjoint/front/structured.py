@@ -19,14 +19,14 @@ from ..base.dtypes import Type, readable, result_type, type_of
 from ..base.errors import ShapeError, message
 from ..graph import op
 from ..graph.function import Function, close
-from ..graph.node import input_node
+from ..graph.node import input_node, next_serial
 from ..graph.op import Traced
 from ..ops.loop import RUNNERS
 from ..optimize.pipeline import optimize
 from ..runtime.loops import runner
 from ..transform import loops as _loops  # noqa: F401  (how they are differentiated and batched)
 from ..transform.checkpoints import BOUNDS, Memory, memory_of
-from .arguments import name_of
+from .arguments import name_of, returned
 from .operands import stand_in
 from .overlay import counterpart, overlay
 from .program import Program, Recording, is_number, recorded, require_numbers
@@ -58,8 +58,9 @@ def record_body(
     """Record a body on values of these types (the step's number first), none of which is known."""
 
     def run(leaves: list[Any]) -> tuple[list[Any], Any]:
+        since = next_serial()
         with overlay(function):
-            found, structure = tree.flatten(call(leaves))
+            found, structure = returned(call(leaves), since)
         require_numbers(found, name_of(function), what)
         return found, structure
 

@@ -20,7 +20,7 @@ from ..graph import op
 from ..graph.op import Traced
 from ..transform import series_of_loops as _loops  # noqa: F401  (series through loops)
 from ..transform.taylor import NoSeries, expand
-from .arguments import differentiable_leaves, fresh, matching, name_of, traced_like
+from .arguments import differentiable_leaves, fresh, matching, name_of, returned, traced_like
 from .context import differentiating
 from .differentiate import Differentiation, checked, following
 from .overlay import overlay
@@ -123,7 +123,7 @@ def coefficients(
         variables = [run.variable(x) for x in leaves]
         with overlay(function) as called:
             result = called(tree.unflatten(structure, variables))
-        outputs, out_structure = tree.flatten(result)
+        outputs, out_structure = returned(result, run.since)
         for x in outputs:
             if type_of(x).dtype.kind not in "fcbiu":
                 raise DifferentiationError(

@@ -359,6 +359,11 @@ class Tensor(Traced):
         """Stand for another value of the same shape and dtype from now on."""
         raise NotImplementedError
 
+    def outside(self, since: int) -> Any:
+        """What a function that is traced gives to the transform, having begun at a serial number:
+        all but tensors that record are that themselves."""
+        return self
+
     def twin(self) -> Any:
         """A handle of its own for the same value."""
         raise NotImplementedError

@@ -4,9 +4,10 @@ Enters: vectors.  Leaves: results within 1.5 ulp (double) and 1 ulp (single), Na
 domain, zeros with their sign.
 
 arcsin x = x + x z P(z) with z = x*x for |x| < 1/2, else pi/2 - 2 arcsin(sqrt((1 - |x|)/2)) with the
-same P; arccos likewise.  In doubles the root is the processor's, which comes as soon as P.  arctan
-of q = min(|y|, |x|) / max(|y|, |x|) <= 1 by one polynomial, turned into the right octant by adding
-a multiple of pi/2.  Sums keep what they lose, so the large term (pi/2, the root) costs one
+same P; arccos likewise.  In doubles all is written in 4z, which additions make (processors do them
+beside the multiplications), and the root of it is the processor's, which comes as soon as P.
+arctan of q = min(|y|, |x|) / max(|y|, |x|) <= 1 by one polynomial, turned into the right octant by
+adding a multiple of pi/2.  Sums keep what they lose, so the large term (pi/2, the root) costs one
 rounding.  The identities are those of W. J. Cody and W. Waite, Software Manual for the Elementary
 Functions, 1980; the coefficients are made by benchmarks/coefficients_trigonometric.py.
 """
@@ -14,7 +15,7 @@ Functions, 1980; the coefficients are made by benchmarks/coefficients_trigonomet
 from __future__ import annotations
 
 from ..builder import Builder, Value
-from .estimates import in_halves, in_pairs, twice_root
+from .estimates import in_halves, twice_root
 from .registry import function
 from .vectors import lowest
 
@@ -94,12 +95,15 @@ def arcsine(b: Builder, x: Value, cosine: bool) -> Value:
     """arcsin x or arccos x, apart from the sign: base - value - value z P(z)."""
     size = b.abs(x)
     is_small = b.compare("olt", size, 0.5)
-    z = b.select(is_small, b.mul(x, x), b.fma(size, -0.5, 0.5))
     half_pi, nothing = HALF_PI[x.kind], b.constant(x.kind, 0)
-    if x.kind == "double":  # rounding the root costs half an ulp at most
-        root, rest = b.sqrt(b.fma(size, -2.0, 2.0)), None
-        p = in_pairs(b, z, ARCSINE)
+    if x.kind == "double":  # of 4 z; rounding the root costs half an ulp at most
+        twice = b.add(size, size)
+        beyond = b.sub(2.0, twice)
+        z = b.select(is_small, b.mul(twice, twice), beyond)
+        root, rest = b.sqrt(beyond), None
+        p = b.polynomial(z, [c / 4.0 ** (k + 1) for k, c in enumerate(ARCSINE)])
     else:
+        z = b.select(is_small, b.mul(x, x), b.fma(size, -0.5, 0.5))
         root, rest = twice_root(b, z)
         rest = b.select(is_small, 0, rest)
         p = b.polynomial(z, ARCSINE_SINGLE)

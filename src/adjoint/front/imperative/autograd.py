@@ -2,6 +2,7 @@
 
 from . import graph
 from . import recompute as _recompute  # noqa: F401  (`checkpoint` of tensors)
+from .creation import mark_variables
 from .deferred import backward, grad
 from .function import Function
 from .mode import (
@@ -32,6 +33,7 @@ __all__ = [
     "is_grad_enabled",
     "is_recording",
     "is_training",
+    "mark_variables",
     "no_grad",
     "pause",
     "predict_mode",

@@ -22,15 +22,17 @@ from ...base.dtypes import is_inexact, readable, type_of
 from ...base.errors import describe, message
 from ...graph import op
 from ...graph.node import Node, ancestors
+from ...graph.op import Traced
 from ...graph.primitive import Zero
 from ...transform.linearize import convert
 from ...transform.transpose import CotangentsAmong, plain, pullback
 from ..operands import functions
 from ..writing import refresh, write
+from .creation import tensor
 from .history import VARIABLE, no_history
-from .mode import entered, mode
+from .mode import Mode, entered, mode
 from .saved import AutogradError, Saved, freed, item_of, saved_of
-from .tensor import EagerTensor, tensor
+from .tensor import EagerTensor
 
 
 class Reader:
@@ -120,7 +122,7 @@ class Taken(dict):
         given: list[Any] = []
         for c, t in zip(cotangents, types, strict=True):
             if c is None and pull.ctx._materialize:
-                given.append(EagerTensor(np.zeros(t.shape, t.dtype)))
+                given.append(inside(EagerTensor(np.zeros(t.shape, t.dtype))))
             else:
                 given.append(None if c is None else outward(c, t))
         for x, gradient in zip(node.inputs, pull(node, given), strict=True):
@@ -159,9 +161,20 @@ def outward(cotangent: Any, node: Any) -> EagerTensor:
         value = convert(value, node.dtype)
     if node.dtype.kind == "c":
         value = op.conj(value)
-    if type(value) is EagerTensor:
-        return value
-    return EagerTensor(value)
+    return inside(value if type(value) is EagerTensor else EagerTensor(value))
+
+
+def inside(x: EagerTensor) -> EagerTensor:
+    """A tensor that a pass makes belongs to the transform in which the pass runs, if any."""
+    if mode.level != Mode.level:
+        x.depth = mode.level
+    return x
+
+
+def level_of(given: Any) -> float:
+    """The level of a pass that begins at some tensors."""
+    several = given if isinstance(given, (tuple, list)) else [given]
+    return max([x.level for x in several if isinstance(x, EagerTensor)], default=mode.level)
 
 
 def inward(gradient: EagerTensor) -> Any:
@@ -278,9 +291,21 @@ def walk(
     sums.known = {}  # which refers to the sums
     if not retain_graph:
         for node in taken.walked:
-            if node.primitive is not VARIABLE:
+            if node.primitive is not VARIABLE and not is_mean(node):
                 saved_of(node).free()
     return wanted, order
+
+
+def is_mean(node: Node) -> bool:
+    """Whether a node is the division of a `mean`, which keeps nothing but a number of elements: a
+    second pass may go through it, as in PyTorch."""
+    total = node.inputs[0] if node.inputs else None
+    return (
+        node.primitive.name == "div"
+        and type(total) is Node
+        and total.primitive.name == "sum"
+        and (total.code, total.offset) == (node.code, node.offset)
+    )
 
 
 def backward(
@@ -298,6 +323,11 @@ def backward(
     Raises:
         AutogradError: (a `RuntimeError`) as `EagerTensor.backward`.
     """
+    level = level_of(tensors)
+    if level > mode.level:
+        with entered(level=level):
+            backward(tensors, gradients, retain_graph, create_graph, inputs)
+        return
     given = tensors if isinstance(tensors, (tuple, list)) else [tensors]
     heads = gradients if isinstance(gradients, (tuple, list)) else [gradients] * len(given)
     if len(heads) != len(given):
@@ -341,14 +371,25 @@ def accumulate(
     before = owner.gradient
     if owner.request == "null":
         return
+    if isinstance(gradient.held(), Traced) and not owner.is_inside():
+        raise AutogradError(
+            message(
+                f"a backward pass inside a transform reached {readable(owner)}, which was made "
+                "outside of it and would keep a value of the transform as its gradient",
+                expected="leaves that the function under the transform makes itself",
+                instead="`ad.tensor(x, requires_grad=True)` inside the function, or "
+                "`ad.autograd.grad`, which leaves `.grad` alone",
+                operation="backward",
+            )
+        )
     if before is None:
-        owner.gradient = EagerTensor(kept(gradient), gradient.node)
+        owner.gradient = inside(EagerTensor(kept(gradient), gradient.node))
     elif owner.request == "write" and not is_written:
         put(before, kept(gradient), gradient.node)
     elif is_recorded:
         owner.gradient = op.add(before, gradient)
     else:
-        put(before, before.held() + gradient.held(), None)
+        put(before, before.held() + gradient.held(), before.node)  # as in PyTorch
 
 
 def put(before: EagerTensor, value: Any, node: Node | None) -> None:
@@ -412,6 +453,13 @@ def grad(
     >>> ad.autograd.grad(dx, (x, y))
     (tensor(8.), tensor(6.))
     """
+    level = level_of(outputs)
+    if level > mode.level:
+        with entered(level=level):
+            return grad(
+                outputs, inputs, grad_outputs, retain_graph, create_graph, allow_unused,
+                is_grads_batched, materialize_grads,
+            )  # fmt: skip
     single_outputs = outputs if isinstance(outputs, (tuple, list)) else [outputs]
     chosen = inputs if isinstance(inputs, (tuple, list)) else [inputs]
     heads = grad_outputs if isinstance(grad_outputs, (tuple, list)) else [grad_outputs]
@@ -449,7 +497,7 @@ def grad(
         if cotangent is None and node not in order and not (allow_unused or materialize_grads):
             raise unused(k, x)
         if cotangent is None:
-            zeros = EagerTensor(np.zeros(x.shape, x.dtype))
+            zeros = inside(EagerTensor(np.zeros(x.shape, x.dtype)))
             results.append(zeros if materialize_grads or node in order else None)
             continue
         with entered(enabled=create_graph):

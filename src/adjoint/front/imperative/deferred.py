@@ -32,8 +32,8 @@ make = object.__new__
 def form_of(x: EagerTensor) -> Form:
     """The form of a tensor that comes from before the tape."""
     node, value = x.node, x.value
-    if type(value) is not np.ndarray:
-        raise Unfit  # it holds a traced value
+    if type(value) is not np.ndarray or x.depth:
+        raise Unfit  # it belongs to a transform
     if node is None:
         return Form.of(value, False, True)
     if node.primitive is not VARIABLE or saved_of(node).hooks:
@@ -100,6 +100,8 @@ def alone(name: str, eager: Callable) -> Callable:
     @wraps(eager)
     def call(self: EagerTensor, *args: Any, **kwargs: Any) -> Any:
         tape = mode.tape
+        if kwargs and (kwargs.get("out") is not None or kwargs.get("copy") is False):
+            return eager(self, *args, **kwargs)
         if self.tape is tape and tape.is_swift and not kwargs:
             if not args:
                 after = tape.state.after.get((name, self.place))

@@ -13,16 +13,18 @@ from typing import Any
 
 import numpy as np
 
+from ...base import tree
 from ...base.dtypes import is_inexact, readable, type_of
 from ...base.errors import message
 from ...graph.node import NEVER, Node
 from ...graph.op import Traced
 from ..custom import custom_derivative
 from ..operands import FLOAT
+from .creation import tensor
 from .history import leaf_written
 from .mode import entered, mode
 from .saved import AutogradError, Saved, Value, freed, item_of
-from .tensor import EagerTensor, place, tensor
+from .tensor import EagerTensor, arrays, place
 
 
 class Named:
@@ -138,7 +140,17 @@ def applied(cls: type[Function], args: Sequence[Any]) -> Any:
     counts = [x.versions.count if type(x) is EagerTensor else 0 for x in args]
     with entered(enabled=False):
         found = run(cls, ctx, args)
+    if any(type(x) is EagerTensor and isinstance(x.held(), Traced) for x in args):
+        found = ruled(cls, ctx, args, found)
     outputs = found if isinstance(found, tuple) else (found,)
+    if found is None or isinstance(found, (list, dict)):
+        raise TypeError(
+            message(
+                f"{cls.__name__}.forward gave a {type(found).__name__}",
+                expected="a tensor, or a tuple of them",
+                operation="Function",
+            )
+        )
     if not mode.enabled or not any(ctx.needs_input_grad):
         return found
     for k, (x, count) in enumerate(zip(args, counts, strict=True)):
@@ -151,6 +163,21 @@ def applied(cls: type[Function], args: Sequence[Any]) -> Any:
     return tuple(made) if isinstance(found, tuple) else made[0]
 
 
+def inner(x: Any) -> Any:
+    """An array or a traced value as a tensor."""
+    is_array = type(x) is np.ndarray or (isinstance(x, Traced) and type(x) is not EagerTensor)
+    return tensor(x) if is_array else x
+
+
+def outer(found: Any, given: Sequence[Any]) -> Any:
+    """What a function of such tensors gave, without them; tensors from outside stay."""
+    if not any(type(x) is EagerTensor for x in tree.flatten(given)[0]):
+        return arrays(found)
+    if isinstance(found, (tuple, list)):
+        return type(found)([outer(x, given) for x in found])
+    return found.outside(0) if type(found) is EagerTensor else found
+
+
 def run(cls: type[Function], ctx: FunctionContext, args: Sequence[Any]) -> Any:
     """The forward."""
     if cls.setup_context is None:
@@ -160,21 +187,43 @@ def run(cls: type[Function], ctx: FunctionContext, args: Sequence[Any]) -> Any:
     return found
 
 
+def ruled(cls: type[Function], ctx: FunctionContext, args: Sequence[Any], found: Any) -> Any:
+    """Results that hold traced values: the transform differentiates them by the rule, too."""
+    if ctx._dirty:
+        raise AutogradError(
+            message(
+                f"`{cls.__name__}` writes to its arguments (mark_dirty) inside a transform",
+                expected="a `forward` that makes new tensors",
+                operation="Function",
+            )
+        )
+    values = traced(cls, arrays(list(args)))
+    several = found if isinstance(found, tuple) else (found,)
+    for x, value in zip(several, values if isinstance(found, tuple) else (values,), strict=True):
+        if type(x) is EagerTensor and not any(x is y for y in args):
+            x.hold(value)
+    return found
+
+
 def traced(cls: type[Function], args: Sequence[Any]) -> Any:
-    """The operation inside a transform: a function with a derivative of the user's own."""
+    """The operation inside a transform: a function with a derivative of the user's own, which sees
+    tensors."""
 
     def forward(*given: Any) -> Any:
-        return run(cls, FunctionContext(), given)
+        return outer(run(cls, FunctionContext(), [inner(x) for x in given]), given)
 
     def rule(primals: tuple, output: Any, cotangent: Any) -> tuple:
         ctx = FunctionContext()
         ctx.needs_input_grad = tuple([isinstance(x, Traced) for x in primals])
-        again = run(cls, ctx, primals)
-        pairs = list(zip(again, output, strict=True)) if isinstance(again, tuple) else []
-        pairs.append((again, output))
+        again = run(cls, ctx, [inner(x) for x in primals])
+        is_several = isinstance(again, tuple)
+        outputs = [inner(x) for x in (output if is_several else (output,))]
+        pairs = list(zip(again if is_several else (again,), outputs, strict=True))
         ctx._saved = [next((y for x, y in pairs if x is z), z) for z in ctx._saved]
-        found = cls.backward(ctx, *(cotangent if isinstance(again, tuple) else (cotangent,)))
-        return tuple(found) if isinstance(found, (tuple, list)) else (found,)
+        given = [inner(x) for x in (cotangent if is_several else (cotangent,))]
+        found = cls.backward(ctx, *given)
+        several = tuple(found) if isinstance(found, (tuple, list)) else (found,)
+        return outer(several, (*primals, cotangent))
 
     return custom_derivative(forward, vjp=rule)(*args)
 

@@ -126,6 +126,14 @@ class no_grad(Entering):
     False
     """
 
+    def __new__(cls, function: Callable | None = None) -> Any:
+        """`@no_grad` is `@no_grad()`."""
+        made = super().__new__(cls)
+        if function is None:
+            return made
+        made.__init__()  # type: ignore[misc]
+        return made(function)
+
     def __init__(self) -> None:
         self.entries = []
         self.state = NOT_RECORDED

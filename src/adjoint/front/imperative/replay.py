@@ -32,7 +32,7 @@ from ..writing import attach
 from . import tape as tapes
 from .mode import entered, mode
 from .saved import AutogradError, Versions, saved_of
-from .tape import NUMBER, Form, Place, State, Step, Tape
+from .tape import NUMBER, Form, Place, State, Step, Tape, places_in
 from .tensor import NODE, SLOTS, VARIABLE, EagerTensor, has_node, is_set, strong
 
 WALKS = 2  # before a path that ends in a backward pass is compiled
@@ -212,21 +212,6 @@ def run(
 def has_all(step: Step, handles: Sequence[Any]) -> bool:
     """Whether a step is no backward pass, and all that it reads is there."""
     return step.leaves is None and all(handles[k] is not None for k in places_in(step))
-
-
-def places_in(step: Step) -> list[int]:
-    """The places of the tensors that a step reads."""
-    found: list[int] = []
-    waiting: list[Any] = [step.args, step.kwargs]
-    while waiting:
-        x = waiting.pop()
-        if type(x) is Place:
-            found.append(x.index)
-        elif isinstance(x, (tuple, list)):
-            waiting.extend(x)
-        elif type(x) is dict:
-            waiting.extend(x.values())
-    return found
 
 
 def put(handles: list[Any], place: int, x: EagerTensor) -> None:

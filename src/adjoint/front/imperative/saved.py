@@ -15,6 +15,7 @@ from weakref import ref
 
 import numpy as np
 
+from ...base.dtypes import readable
 from ...base.errors import AdjointError, Position, describe, message, user_position
 from ...graph.node import Node
 from ...transform.linearize import item
@@ -44,17 +45,18 @@ class Versions:
 class Value:
     """One value that is kept: as it is, or as `pack` made it."""
 
-    __slots__ = ("content", "count", "unpack", "versions")
+    __slots__ = ("content", "count", "type", "unpack", "versions")
 
     def __init__(self, value: Any, versions: Versions | None) -> None:
         self.versions = versions
         self.count = 0 if versions is None else versions.count
         self.unpack: Callable | None = None
-        self.content = value
+        self.content, self.type = value, None
         if mode.hooks:
             pack, unpack = mode.hooks[-1]
             if isinstance(value, (np.ndarray, np.generic)):
                 self.content, self.unpack = pack(wrap(value)), unpack
+                self.type = value.shape, value.dtype
             elif type(value) is tuple:  # the outputs of an operation with several
                 self.content = [pack(wrap(x)) for x in value]
                 self.unpack = lambda parts: tuple([unwrap(unpack(x)) for x in parts])
@@ -65,7 +67,10 @@ class Value:
             raise overwritten(node, self.versions)
         if self.unpack is None:
             return self.content
-        return unwrap(self.unpack(self.content))
+        found = unwrap(self.unpack(self.content))
+        if self.type is not None and (np.shape(found), getattr(found, "dtype", None)) != self.type:
+            raise unpacked(node, found, self.type)
+        return found
 
 
 class Saved:
@@ -132,6 +137,19 @@ def overwritten(node: Node, versions: Versions) -> AutogradError:
             instead="an operation that makes a new tensor (`x = x + 1` for `x += 1`), or "
             "`.clone()` before the write",
             operation="backward",
+        )
+    )
+
+
+def unpacked(node: Node, found: Any, wanted: Any) -> AutogradError:
+    """The error for a hook that gives back another value than was saved."""
+    came = readable(found) if isinstance(found, np.ndarray) else f"a {type(found).__name__}"
+    return AutogradError(
+        message(
+            f"`unpack` of saved_tensors_hooks gave {came} for a value of shape {wanted[0]} and "
+            f"dtype {wanted[1]} that the derivative of `{node.primitive.name}` reads",
+            expected="the tensor that `pack` was given, or one with its shape and dtype",
+            operation="saved_tensors_hooks",
         )
     )
 

@@ -103,6 +103,21 @@ class Step:
         self.position: Any = None
 
 
+def places_in(step: Step) -> list[int]:
+    """The places of the tensors that a step reads."""
+    found: list[int] = []
+    waiting: list[Any] = [step.args, step.kwargs]
+    while waiting:
+        x = waiting.pop()
+        if type(x) is Place:
+            found.append(x.index)
+        elif isinstance(x, (tuple, list)):
+            waiting.extend(x)
+        elif type(x) is dict:
+            waiting.extend(x.values())
+    return found
+
+
 class State:
     """A path that was walked before: what it consists of, and how it goes on."""
 
@@ -411,6 +426,11 @@ class Tape:
             self.is_keeping = False
         if self.is_closed:
             return found
+        if target is None and any(self.tensor_at(k) is None for k in places_in(step)):
+            self.state.refused.add(key)  # it wrote to an argument, of which it says nothing
+            del self.numbers[self.state.numbers :]
+            self.is_torn = True
+            return found
         kind = type(found)
         if kind is kind_of_tensors and found is not args[0]:
             if found.tape is self:  # one of the arguments, or what is known already
@@ -435,7 +455,12 @@ class Tape:
             del self.numbers[self.state.numbers :]
             return found
         after.numbers = len(self.numbers)
-        if not (is_typed or is_sound(self, after)):
+        try:
+            is_fit = is_typed or is_sound(self, after)
+        except BaseException:
+            self.forget(key)
+            raise
+        if not is_fit:
             self.forget(key)
             return found
         self.state = after
@@ -446,8 +471,8 @@ class Tape:
         """Take back what was learned last: the call has no place here."""
         del self.state.after[key], self.numbers[self.state.numbers :]
         self.state.refused.add(key)
-        for x in self.places[self.state.place :]:
-            found = x()
+        for k in range(self.state.place, len(self.places)):
+            found = self.tensor_at(k)
             if found is not None:
                 found.tape = None
                 self.is_torn = self.is_torn or has_history(found)

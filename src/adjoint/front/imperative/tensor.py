@@ -7,8 +7,6 @@ see `docs/decisions/0005-imperative-face.md`.
 
 from __future__ import annotations
 
-import copy
-import operator
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,10 +21,13 @@ from ...graph import op
 from ...graph.node import NEVER, Node
 from ...graph.op import Traced, apply
 from ...graph.primitive import ByDomain, Primitive
+from ..context import recording_level
 from ..operands import acceptable, functions, numeric
 from ..trace import VIEWING, Tensor
 from ..writing import VIEWS, attach, from_inside, link, put_back, refresh, update
 from . import saved
+from .advice import KEYWORDS, PUBLIC, into_array, misnamed, missing, notice_no_leaf
+from .conversions import Conversions
 from .history import VARIABLE, GradientFunction, Handle, leaf_written, no_history
 from .mode import entered, mode
 from .saved import CHECKED_RESULTS, AutogradError, Saved, Value, Versions, item_of, saved_of
@@ -34,12 +35,13 @@ from .tape import Form
 
 # What a tensor has; one that is pending (see `tape`) has it when somebody asks.
 SLOTS = (
-    "alias", "gradient", "is_detached", "is_fresh", "is_retained", "node", "request", "value",
-    "versions",
+    "alias", "depth", "gradient", "is_detached", "is_fresh", "is_retained", "node", "request",
+    "value", "versions",
 )  # fmt: skip
 PENDING = frozenset(SLOTS)
 DEFAULTS: dict[str, Any] = {
     "alias": None,
+    "depth": 0,  # of one that was made inside a transform: above the level of its handles
     "gradient": None,
     "is_detached": False,  # whether it shares the memory of a tensor, and not its history
     "is_fresh": False,  # whether it is the result of a write's own operation, which nobody else has
@@ -49,12 +51,13 @@ DEFAULTS: dict[str, Any] = {
 }
 
 
-class EagerTensor(Tensor):
+class EagerTensor(Conversions):
     """An array that records what is done with it; made by `ad.tensor`."""
 
     __slots__ = (*SLOTS, "form", "place", "tape")
 
     value: Any
+    depth: float
     node: Node | None
     gradient: Any
     is_detached: bool
@@ -66,7 +69,17 @@ class EagerTensor(Tensor):
     tape: Any  # a `Tape` on which it has a place, or None
 
     def __init__(self, value: Any, node: Node | None = None) -> None:
+        if node is not None and type(node) is not Node:
+            raise TypeError(
+                message(
+                    "ad.Tensor is the type of tensors, and was called with several arguments",
+                    expected="the data of a tensor",
+                    instead="`ad.tensor(data)`; `ad.tensor(np.zeros((2, 3)))` for a shape",
+                    operation="Tensor",
+                )
+            )
         self.form = self.tape = None
+        self.depth = 0
         self.value = strong(value)
         self.node = node
 
@@ -76,7 +89,7 @@ class EagerTensor(Tensor):
         """What was never set, or is not known yet, because the call that makes this tensor was put
         off."""
         if name not in PENDING:
-            raise AttributeError(f"a tensor has no attribute {name!r}")
+            raise AttributeError(missing(name))
         if name in DEFAULTS and has_node(self):
             default = Versions() if name == "versions" else DEFAULTS[name]
             setattr(self, name, default)
@@ -86,10 +99,14 @@ class EagerTensor(Tensor):
 
     @property
     def level(self) -> float:  # type: ignore[override]
-        """Above the traced value that it holds; below every other handle's, which take it for a
-        value."""
+        """Above the traced value that it holds, and those of the transform that it was made in;
+        below every other handle's, which take it for a value."""
+        if self.form is not None:
+            return mode.level
         value = self.value
-        return value.level + 0.25 if isinstance(value, Traced) else mode.level
+        if isinstance(value, Traced):
+            return max(value.level + 0.25, self.depth)
+        return self.depth or mode.level
 
     @property
     def shape(self) -> tuple[int, ...]:  # type: ignore[override]
@@ -131,7 +148,10 @@ class EagerTensor(Tensor):
     @property
     def grad(self) -> EagerTensor | None:
         """The gradient that backward passes have left: of the tensor's shape and dtype."""
-        return self.gradient
+        found = self.gradient
+        if found is None and not self.is_leaf and not self.is_retained:
+            notice_no_leaf(self)
+        return found
 
     @grad.setter
     def grad(self, value: Any) -> None:
@@ -168,109 +188,21 @@ class EagerTensor(Tensor):
 
     @data.setter
     def data(self, value: Any) -> None:
-        dtype = self.dtype
+        new = functions["tensor"](value, self.dtype)
+        if new.shape != self.shape and not self.is_leaf:
+            raise AutogradError(
+                message(
+                    f"`.data` of a tensor with history ({readable(self)}) was set to "
+                    f"{readable(new)}",
+                    expected="an array of the tensor's shape",
+                    operation="data",
+                )
+            )
         self.leave()
-        self.value = np.array(arrays(value), dtype)
-
-    # --------------------------------------------------------------------------------- out of it
-
-    def numpy(self) -> np.ndarray:
-        """The array, read-only.
-
-        Raises `AutogradError` (a `RuntimeError`) where the tensor requires a gradient.
-        """
-        if self.requires_grad:
-            raise AutogradError(
-                message(
-                    f"`.numpy()` of a tensor that requires a gradient ({readable(self)}): what is "
-                    "done with the array is not recorded",
-                    expected="a tensor without history",
-                    instead="`.detach().numpy()`, or NumPy's functions on the tensor itself",
-                    operation="numpy",
-                )
-            )
-        found = np.asarray(self.held()).view()
-        found.flags.writeable = False
-        return found
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        found = self.numpy()
-        if dtype is not None and found.dtype != dtype:
-            return found.astype(dtype)
-        return found.copy() if copy else found
-
-    def item(self, *args: Any) -> Any:
-        """The number of a tensor of one element (or at a place), as Python's."""
-        return self.held().item(*args)
-
-    def tolist(self) -> Any:
-        """As `ndarray.tolist`: numbers in lists."""
-        return self.held().tolist()
-
-    def number(self, asked: str) -> Any:
-        """The number for `float()` and `complex()`."""
-        if self.size != 1:
-            raise TypeError("only tensors of one element can be converted to Python scalars")
-        return self.held().item()
-
-    def concrete(self, what: str) -> Any:
-        return self.held()
-
-    def __bool__(self) -> bool:
-        return bool(self.held())
-
-    def __int__(self) -> int:
-        return int(self.number("int()"))
-
-    def __index__(self) -> int:
-        return operator.index(self.held())
-
-    def __hash__(self) -> int:
-        return id(self)
-
-    def is_zero(self) -> bool:
-        return bool(self.held() == 0)
-
-    def shown(self) -> Any:
-        return self.held()
-
-    def __repr__(self) -> str:
-        value = np.asarray(self.held())
-        text = np.array2string(value, separator=", ", prefix="tensor(")
-        if value.dtype not in (np.dtype(float), np.dtype(int), np.dtype(bool), np.dtype(complex)):
-            text += f", dtype={value.dtype}"
-        if self.node is not None:
-            made = self.node.primitive
-            text += ", requires_grad=True" if made is VARIABLE else f", grad_fn=<{made.name}>"
-        return f"tensor({text})"
-
-    def __str__(self) -> str:
-        return repr(self)
-
-    def __format__(self, spec: str) -> str:
-        return (
-            format(self.held() if self.shape else self.held().item(), spec) if spec else str(self)
-        )
-
-    def __copy__(self) -> EagerTensor:
-        return self.clone()
-
-    def __deepcopy__(self, memo: Any) -> EagerTensor:
-        if not self.is_leaf:
-            raise AutogradError(
-                message(
-                    "a tensor with history was deep-copied",
-                    expected="a leaf",
-                    instead="`.detach().clone()`, or `.clone()` with the history",
-                    operation="deepcopy",
-                )
-            )
-        made = tensor(self.held(), requires_grad=self.requires_grad)
-        made.gradient, made.request = copy.deepcopy(self.gradient, memo), self.request
-        return made
-
-    def __reduce__(self) -> Any:
-        return rebuilt, (np.asarray(self.held()), self.requires_grad and self.is_leaf)
+        is_other, self.value = new.shape != self.shape, new.held()
+        if is_other and self.node is not None:  # a leaf: gradients have the new shape
+            self.node = None
+            self.requires_grad_()
 
     # --------------------------------------------------------------------------------- its history
 
@@ -310,7 +242,7 @@ class EagerTensor(Tensor):
 
     def detach(self) -> EagerTensor:
         """The same memory without history: a constant.  Writes are seen by both."""
-        found = EagerTensor(self.held())
+        found = self.inside(self.held())
         found.is_detached = True
         attach(self, found, op.registry["reshape"], {"shape": self.shape})
         found.versions = self.versions
@@ -337,7 +269,7 @@ class EagerTensor(Tensor):
     def clone(self) -> EagerTensor:
         """A copy, whose gradient flows back to this tensor."""
         if self.node is None or not mode.enabled:
-            return EagerTensor(self.held().copy())
+            return self.inside(self.held().copy())
         made = same(self)
         made.value = made.value.copy()
         return made
@@ -413,13 +345,17 @@ class EagerTensor(Tensor):
         self.gradient = None
         if grad_req != "null":
             self.requires_grad_()
-            self.gradient = EagerTensor(np.zeros(self.shape, self.dtype))
+            self.gradient = self.inside(np.zeros(self.shape, self.dtype))
+
+    def __dir__(self) -> list[str]:
+        return sorted(PUBLIC & set(super().__dir__()))
 
     # ------------------------------------------------------------------------------------- in place
 
     def copy_(self, source: Any) -> EagerTensor:
         """Take over another tensor's values."""
-        return update(self, source if isinstance(source, EagerTensor) else tensor(source), "copy_")
+        given = source if isinstance(source, EagerTensor) else functions["tensor"](source)
+        return update(self, given, "copy_")
 
     def fill_(self, value: Any) -> EagerTensor:
         """Write one number everywhere."""
@@ -453,7 +389,21 @@ class EagerTensor(Tensor):
     def __setitem__(self, key: Any, value: Any) -> None:
         functions["setitem"](self, places(key), value)
 
+    def view(self, *shape: Any, **options: Any) -> Any:
+        """As `reshape` for integers; for dtypes as `ndarray.view`."""
+        if options or not all(isinstance(n, (int, np.integer, tuple, list)) for n in shape):
+            return super().view(*shape, **options)
+        return self.reshape(*shape) if shape else self[...]
+
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+        outs = options.get("out") or ()
+        if method == "at":
+            outs = inputs[:1]
+        is_plain = outs and not any(isinstance(x, Traced) for x in outs)
+        if is_plain and not self.is_inside():
+            if is_constant((inputs, options)):
+                return getattr(ufunc, method)(*arrays(inputs), **arrays(options))
+            raise into_array(f"np.{ufunc.__name__}", self)
         if method != "at" and options.get("out") is None and is_constant((inputs, options)):
             return wrapped(getattr(ufunc, method)(*arrays(inputs), **arrays(options)))
         found = super().__array_ufunc__(ufunc, method, *inputs, **options)
@@ -461,10 +411,19 @@ class EagerTensor(Tensor):
 
     def __array_function__(self, function: Callable, types: Any, args: Any, kwargs: Any) -> Any:
         is_view = function.__name__ in VIEWING or function.__name__ in WRITING
-        if not is_view and kwargs.get("out") is None and is_constant((args, kwargs)):
+        out = kwargs.get("out")
+        if not is_view and out is None and is_constant((args, kwargs)):
             return wrapped(function(*arrays(args), **arrays(kwargs)))
+        if function.__name__ in WRITING and args and not isinstance(args[0], Traced):
+            out = args[0]
+        if (isinstance(out, np.ndarray) or function in SAVING) and not self.is_inside():
+            if is_constant((args, kwargs)):
+                return function(*arrays(args), **arrays(kwargs))
+            raise into_array(f"np.{function.__name__}", self)
         found = super().__array_function__(function, types, args, kwargs)
-        return found if kwargs.get("out") is not None else another(found, args, kwargs)
+        if type(found) is np.ndarray and found.dtype.kind in "biufc":  # `np.zeros_like`
+            return EagerTensor(found)
+        return found if out is not None else another(found, args, kwargs)
 
     # ------------------------------------------------------------------------------------ recording
 
@@ -473,10 +432,12 @@ class EagerTensor(Tensor):
         values: list[Any] = []
         nodes: list[Node | None] = []
         is_wanted = False
+        depth = 0.0
         for x in inputs:
             if type(x) is EagerTensor:
                 values.append(x.value)
                 nodes.append(x.node)
+                depth = max(depth, x.depth)
                 is_wanted = is_wanted or x.node is not None
             else:
                 values.append(numeric(x) if isinstance(x, np.ndarray) else x)
@@ -488,6 +449,9 @@ class EagerTensor(Tensor):
             made = tuple([EagerTensor(x) for x in output])
         else:
             made = EagerTensor(output)
+        if depth:
+            for x in made if type(made) is tuple else (made,):
+                x.depth = depth
         if primitive in VIEWS and type(inputs[0]) is EagerTensor:
             if made.shape:
                 link(inputs[0], made, primitive, parameters)
@@ -522,6 +486,8 @@ class EagerTensor(Tensor):
         is_recorded = type(new) is EagerTensor and new.node is not None
         if mode.enabled and not self.is_detached:
             self.check_written()
+        if type(new) is EagerTensor and isinstance(new.held(), Traced) and not self.is_inside():
+            raise from_inside(self)
         self.hold(new.held() if type(new) is EagerTensor else new)
         base = None if self.alias is None else self.alias.base
         if base is None or base.versions is not self.versions:  # else the base has raised it
@@ -578,7 +544,38 @@ class EagerTensor(Tensor):
             refresh(x)
 
     def twin(self) -> Any:
-        return EagerTensor(self.held()) if self.node is None or not mode.enabled else same(self)
+        if self.node is None or not mode.enabled:
+            return self.inside(self.held())
+        return same(self)
+
+    def inside(self, value: Any) -> EagerTensor:
+        """A tensor without history, where this one was made."""
+        made = EagerTensor(value)
+        if self.form is None and self.depth:
+            made.depth = self.depth
+        return made
+
+    def is_inside(self) -> bool:
+        """Whether it was made inside a transform, of which it may hold values."""
+        return bool(self.depth) or isinstance(self.held(), Traced)
+
+    def outside(self, since: int) -> Any:
+        """What it holds, where the transform ends in which it was made."""
+        if self.level < recording_level():
+            return self
+        if self.node is not None and self.node.root < since:
+            raise AutogradError(
+                message(
+                    f"a tensor left the function that a transform runs ({readable(self)}), and its "
+                    "history goes back to a tensor that was made before the transform began: the "
+                    "history would be lost",
+                    expected="tensors that were made inside, or have no history",
+                    instead="`ad.tensor(...)` inside the function, or the other tensor as an "
+                    "argument of it",
+                    operation="return",
+                )
+            )
+        return self.held()
 
 
 def has_node(x: EagerTensor) -> bool:
@@ -600,8 +597,10 @@ NODE = EagerTensor.node.__get__  # type: ignore[union-attr]
 
 def is_constant(x: Any) -> bool:
     """Whether nothing is recorded of what is done with arguments: tensors without history."""
+    if type(x) is EagerTensor:
+        return (x.node is None or not mode.enabled) and (x.form is not None or not x.depth)
     if isinstance(x, Traced):
-        return type(x) is EagerTensor and (x.node is None or not mode.enabled)
+        return False
     if isinstance(x, (tuple, list)):
         return all(map(is_constant, x))
     return all(map(is_constant, x.values())) if type(x) is dict else True
@@ -634,6 +633,7 @@ def places(key: Any) -> Any:
     return type(key)([places(k) for k in key]) if type(key) in (tuple, list) else key
 
 
+SAVING = {np.save, np.savetxt, np.savez, np.savez_compressed}
 WRITING = {"copyto", "put", "place", "putmask", "fill_diagonal", "put_along_axis"}
 
 
@@ -658,7 +658,7 @@ def another(found: Any, *given: Any) -> Any:
     if type(found) is not EagerTensor or not is_among(found, given):
         return found
     if found.node is None or not mode.enabled:
-        view = EagerTensor(found.held())
+        view = found.inside(found.held())
     else:
         view = same(found)
     attach(found, view, op.registry["reshape"], {"shape": found.shape})
@@ -680,6 +680,8 @@ def viewing(function: Callable) -> Callable:
 
     @wraps(function)
     def call(self: EagerTensor, *args: Any, **kwargs: Any) -> Any:
+        if kwargs and not KEYWORDS.keys().isdisjoint(kwargs):
+            raise TypeError(misnamed(function.__name__, kwargs))
         return another(function(self, *args, **kwargs), self)
 
     call.is_viewing = True  # type: ignore[attr-defined]
@@ -687,7 +689,7 @@ def viewing(function: Callable) -> Callable:
 
 
 for name, found in list(vars(Tensor).items()):
-    if name.startswith("_") or name in vars(EagerTensor):
+    if name.startswith("_") or name in vars(EagerTensor) or name in vars(Conversions):
         continue
     if isinstance(found, property) and name in ("T", "mT", "real", "imag", "flat"):
         setattr(EagerTensor, name, property(viewing(found.fget), found.fset))  # type: ignore
@@ -713,7 +715,9 @@ def fresh(x: Any) -> Any:
 
 def before(x: EagerTensor) -> EagerTensor:
     """A tensor as it is before a write, which what the write's own derivative reads survives."""
-    return EagerTensor(x.held(), x.node)
+    found = x.inside(x.held())
+    found.node = x.node
+    return found
 
 
 AUGMENTED = {
@@ -792,6 +796,8 @@ def kept(value: Any, x: Any) -> Value:
     """A value that a rule reads: of an array of the user's, which may change, a copy."""
     if type(x) is EagerTensor:
         return Value(value, x.versions)
+    if isinstance(value, Tensor):
+        return Value(value.twin(), None)
     is_users = type(value) is np.ndarray and value.flags.writeable
     return Value(value.copy() if is_users else value, None)
 
@@ -806,64 +812,6 @@ def place(node: Node) -> None:
         node.code, node.offset = frame.f_code, frame.f_lasti
 
 
-def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> EagerTensor:
-    """A tensor that holds a copy of the data, and records what is done with it.
-
-    Args:
-        data: a number, an array, a tensor, or nested lists of them.
-        dtype: of the result; by default NumPy's: float64 for Python floats, int64 for ints.
-        requires_grad: whether gradients may be asked for with respect to it.
-
-    Returns:
-        An eager tensor: operators, methods and NumPy's functions work on it, with NumPy's
-        promotion.
-
-    Raises:
-        AutogradError: (a `RuntimeError`) a gradient is required of integers.
-        TypeError: the data are no numbers.
-
-    >>> import adjoint as ad, numpy as np
-    >>> x = ad.tensor([1.0, 2.0], requires_grad=True)
-    >>> y = np.sum(np.sin(x) * x)
-    >>> y.backward()
-    >>> x.grad
-    tensor([1.38177329, 0.07700375])
-    """
-    if isinstance(data, Traced) and type(data) is not EagerTensor:
-        found: Any = data if dtype is None else data.astype(dtype)  # type: ignore[attr-defined]
-        plain = unrecorded(found)
-        if plain is None:
-            return found  # inside a transform it records already
-        data = plain  # an array that a function makes while it is differentiated
-    value = np.array(arrays(data), dtype)
-    if value.dtype.kind not in "biufc":
-        raise TypeError(
-            message(
-                f"tensor() got data of dtype {value.dtype}",
-                expected="numbers, arrays of numbers, or nested lists of them",
-                operation="tensor",
-            )
-        )
-    made = EagerTensor(value)
-    functions["introduce"]()
-    return made.requires_grad_() if requires_grad else made
-
-
-def unrecorded(x: Any) -> np.ndarray | None:
-    """The array behind a transform's handle that depends on nothing; None where there is none."""
-    while isinstance(x, Traced):
-        node = getattr(x, "node", None)
-        if type(node) is not Node or node.root != NEVER or getattr(x, "pending", None) is not None:
-            return None
-        x = x.held()  # type: ignore[attr-defined]
-    return x if type(x) is np.ndarray else np.asarray(x)
-
-
-def rebuilt(value: np.ndarray, requires_grad: bool) -> EagerTensor:
-    """A tensor from a pickle."""
-    return tensor(value, requires_grad=requires_grad)
-
-
 def unwrapped(value: Any) -> Any:
     """What the user's hooks gave back, as rules read it."""
     return value.held() if type(value) is EagerTensor else value
@@ -871,4 +819,4 @@ def unwrapped(value: Any) -> Any:
 
 saved.wrap, saved.unwrap = EagerTensor, unwrapped
 
-__all__ = ["EagerTensor", "tensor"]
+__all__ = ["EagerTensor"]

@@ -17,8 +17,9 @@ import numpy as np
 from ...base import tree
 from ...base.dtypes import WEAK, Type, readable, type_of
 from ...base.errors import TracingError, message
+from ...graph.node import next_serial
 from ...optimize.inline import inline_calls
-from ..arguments import name_of, signature_of
+from ..arguments import name_of, returned, signature_of
 from ..operands import stand_in
 from ..overlay import overlay
 from ..program import Recording, is_number, recorded, require_numbers
@@ -137,8 +138,9 @@ def expression(function: Callable, *examples: Any) -> Any:
         values = list(leaves)
         for k, x in zip(places, inputs, strict=True):
             values[k] = x
+        since = next_serial()
         with overlay(function):
-            found, result = tree.flatten(function(*tree.unflatten(structure, values)))
+            found, result = returned(function(*tree.unflatten(structure, values)), since)
         require_numbers(found, name_of(function), "ad.expression")
         return found, result
 
