@@ -272,3 +272,144 @@ def test_later_writes_into_the_argument_are_not_seen() -> None:
 
     for transform in (lambda f: f, ad.jit):
         np.testing.assert_allclose(ad.grad(transform(f))(X), 2 * X)
+
+
+def inner_grad(x: Any) -> Any:
+    t = ad.tensor(x)
+    return ad.grad(lambda z: np.sum(np.sin(z * t)))(t)
+
+
+def inner_pass(x: Any) -> Any:
+    t = ad.tensor(x, requires_grad=True)
+    np.sum(ad.grad(lambda z: np.sum(np.sin(z * t)))(t)).backward()
+    return t.grad
+
+
+def inner_checkpoint(x: Any) -> Any:
+    t = ad.tensor(x, requires_grad=True)
+    w = t * 2
+    np.sum(ad.checkpoint(lambda z: np.sin(z * w))(t)).backward()
+    return t.grad
+
+
+def inner_scan(x: Any) -> Any:
+    t = ad.tensor(x, requires_grad=True)
+    np.sum(ad.scan(lambda c, r: (c * t + r, c), t, np.ones((3, 3)))[0]).backward()
+    return t.grad
+
+
+def inner_cond(x: Any) -> Any:
+    t = ad.tensor(x, requires_grad=True)
+    np.sum(ad.cond(np.sum(t) > 0, lambda z: z * t, lambda z: z, t)).backward()
+    return t.grad
+
+
+def inner_vmap(x: Any) -> Any:
+    t = ad.tensor(x, requires_grad=True)
+    np.sum(ad.vmap(lambda s: s * t[0] + np.sin(s))(t)).backward()
+    return t.grad
+
+
+def inner_jit(x: Any) -> Any:
+    t = ad.tensor(x, requires_grad=True)
+    np.sum(ad.jit(lambda z: z * t)(t)).backward()
+    return t.grad
+
+
+def inner_hessian(x: Any) -> Any:
+    t = ad.tensor(x)
+    return np.diag(ad.hessian(lambda z: np.sum(z**3 * t))(t))
+
+
+def inner_jvp(x: Any) -> Any:
+    t = ad.tensor(x, requires_grad=True)
+    np.sum(ad.jvp(lambda z: z**3 * t, (t,), (t,))[1]).backward()
+    return t.grad
+
+
+def inner_vjp(x: Any) -> Any:
+    t = ad.tensor(x, requires_grad=True)
+    _, pullback = ad.vjp(lambda z: np.sin(z) * t, t)
+    np.sum(pullback(t)[0]).backward()
+    return t.grad
+
+
+def recorded_norm(x: Any) -> Any:
+    t = ad.tensor(x, requires_grad=True)
+    return ad.autograd.grad(np.linalg.norm(t), t, create_graph=True)[0]
+
+
+def cloned(x: Any) -> Any:
+    t = ad.tensor(x, requires_grad=True)
+    y = t.clone()
+    y[0] = ad.tensor(x)[1]
+    np.sum(y**3).backward()
+    return t.grad + ad.fori_loop(0, 3, lambda i, c: c * t, t).detach()
+
+
+NESTED = [
+    inner_grad, inner_pass, inner_checkpoint, inner_scan, inner_cond, inner_vmap, inner_jit,
+    inner_hessian, inner_jvp, inner_vjp, recorded_norm, cloned,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("f", NESTED)
+def test_transforms_of_tensors_inside_a_transform(f: Callable) -> None:
+    x = np.array([1.0, 2.0, 3.0])
+    rows, want, slopes = np.stack([x, x]), value(f, x), numeric(f, x)
+    for found in (ad.jit(f)(x), ad.vmap(f)(rows)[1]):
+        assert type(found) is np.ndarray
+        np.testing.assert_allclose(found, want, rtol=1e-11)
+    for transform in (ad.jacobian, ad.jacrev, lambda f: ad.jit(ad.jacobian(f))):
+        np.testing.assert_allclose(transform(f)(x), slopes, rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(ad.vmap(ad.jacobian(f))(rows)[1], slopes, rtol=1e-6, atol=1e-6)
+    of_tensor = value(lambda x: ad.jacobian(f)(ad.tensor(x)), x)
+    np.testing.assert_allclose(of_tensor, slopes, rtol=1e-6, atol=1e-6)
+
+
+def reading(c: Any) -> list[Callable]:
+    """Functions that read a tensor from outside, each in a way of its own."""
+
+    def setting(x: Any) -> Any:
+        t = ad.tensor(x)
+        t[0] = c[1]
+        return t
+
+    def passing(x: Any) -> Any:
+        t = ad.tensor(x, requires_grad=True)
+        np.sum(t * t * c.detach()).backward()
+        return t.grad
+
+    def unrecorded(x: Any) -> Any:
+        with ad.no_grad():
+            return np.sum(c * ad.tensor(x))
+
+    return [
+        setting, passing, unrecorded,
+        lambda x: c * x,
+        lambda x: (c * 2) * x,
+        lambda x: np.dot(c.detach(), ad.tensor(x)),
+        lambda x: c.detach() * ad.tensor(x),
+        lambda x: c.clone() * x,
+        lambda x: ad.tensor(c) * ad.tensor(x),
+        lambda x: c.detach().numpy() * x,
+        lambda x: np.sort(c) * x,
+        lambda x: x * c.sum().item(),
+        lambda x: x * 2 if c.sum() > 3 else x * 3,
+        lambda x: ad.grad(lambda z: np.sum(z * z * c.detach()))(ad.tensor(x)),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("requires_grad", [False, True])
+def test_a_program_reads_tensors_from_outside_whenever_it_runs(requires_grad: bool) -> None:
+    x = np.array([1.0, 2.0])
+    for k in range(len(reading(None))):
+        c = ad.tensor(np.ones(2), requires_grad=requires_grad)
+        f = reading(c)[k]
+        compiled = ad.jit(f)
+        for change in (lambda c: None, lambda c: c.add_(1), lambda c: c.__setitem__(0, 9.0)):
+            with ad.no_grad():
+                change(c)
+            np.testing.assert_allclose(value(compiled, x), value(f, x), err_msg=str(k))
+        c.data = np.array([5.0, 6.0])
+        np.testing.assert_allclose(value(compiled, x), value(f, x), err_msg=str(k))

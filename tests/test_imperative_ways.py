@@ -253,3 +253,62 @@ def test_what_hooks_and_functions_give_back_is_looked_at() -> None:
     assert raised(TypeError, lambda: Several.apply(w)) == [
         "Several.forward gave a list.", "  expected: a tensor, or a tuple of them",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("is_compiled", [False, True])
+def test_an_error_that_is_caught_changes_nothing(is_compiled: bool) -> None:
+    other = leaf(1.0)
+    errors: list[Callable] = [
+        lambda v, w: v @ 5.0,
+        lambda v, w: v.__setitem__(7, 9.0),
+        lambda v, w: w.__iadd__(9.0),
+        lambda v, w: v + np.zeros(4),
+        lambda v, w: np.concatenate([v, np.zeros((2, 2))]),
+        lambda v, w: np.where(v > 0, np.zeros(5), v),
+        lambda v, w: v.copy_(np.zeros(5)),
+        lambda v, w: ad.autograd.grad(v.sum(), [other]),
+        lambda v, w: ad.autograd.grad(v, w, grad_outputs=np.zeros(5)),
+    ]
+    with ad.autograd.compile(is_compiled):
+        for fails in errors * 4:
+            w = leaf(1.0, 2.0, 3.0)
+            v = w * 2.0
+            with pytest.raises((ValueError, IndexError, RuntimeError)):
+                fails(v, w)
+            loss = np.sum(v * 0.25)
+            loss.backward()
+            assert loss.item() == 3.0 and w.grad.tolist() == [0.5] * 3
+
+
+@pytest.mark.parametrize("is_compiled", [False, True])
+def test_out_by_position_and_views_of_einsum(is_compiled: bool) -> None:
+    with ad.autograd.compile(is_compiled):
+        for _ in range(4):
+            x, o = ad.tensor([1.0, 2.0, 3.0]), ad.tensor(np.zeros(3))
+            np.sum(x, 0, None, o[0])
+            np.max(x, 0, o[1])
+            assert o.tolist() == [6.0, 3.0, 0.0]
+            w, total = leaf(1.0, 2.0), ad.tensor(0.0)
+            np.sum(w * 2, 0, None, total)
+            total.backward()
+            assert total.item() == 6.0 and w.grad.tolist() == [2.0, 2.0]
+            a = ad.tensor(np.zeros((2, 2)))
+            np.einsum("ii->i", a)[:] = 1.0
+            assert a.tolist() == [[1.0, 0.0], [0.0, 1.0]]
+            turned = np.einsum("ij->ji", a)
+            turned[0, 1] = 5.0
+            a[0, 1] = 7.0
+            assert a.tolist() == [[1.0, 7.0], [5.0, 1.0]] and turned[1, 0].item() == 7.0
+            cube = np.arange(8.0).reshape(2, 2, 2)
+            for subscripts in ("iji->ij", "iij->ji", "iii->i", "ijk->kij"):
+                found = np.einsum(subscripts, ad.tensor(cube)).tolist()
+                assert found == np.einsum(subscripts, cube).tolist()
+
+
+def test_a_kept_gradient_adds_up() -> None:
+    a = leaf(1.0, 2.0)
+    y = a * a
+    y.retain_grad()
+    y.sum().backward(retain_graph=True)
+    (y.sum() * 2).backward()
+    assert y.grad.tolist() == [3.0, 3.0] and a.grad.tolist() == [6.0, 12.0]

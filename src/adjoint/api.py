@@ -792,7 +792,7 @@ def put_back(x: Any, axis: int | None, level: int, size: int) -> Any:
                     instead="`out_axes=0`",
                 )
             )
-        return moved(x.inner, 0, axis)
+        return moved(settled(x.inner), 0, axis)
     if axis is None:
         return x
     whole = op.broadcast_to(x, shape=(size, *type_of(x).shape))

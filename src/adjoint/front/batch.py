@@ -33,7 +33,7 @@ class BatchTensor(Tensor):
         self.alias = None
         self.inner = inner
         self.level = level
-        self.by = by or context.running[level // 2 - 1]  # the `vmap` that made it
+        self.by = by or next(x for x in context.running if x.level == level)  # the `vmap` of it
 
     @property
     def shape(self) -> tuple[int, ...]:  # type: ignore[override]
@@ -63,8 +63,7 @@ class BatchTensor(Tensor):
 
     def check(self) -> None:
         """Raise unless the `vmap` that made it is running."""
-        place, running = self.level // 2, context.running
-        if place > len(running) or running[place - 1] is not self.by:
+        if self.by not in context.running:
             raise outlived("vmap", self.by.position)
 
     def held(self) -> Any:

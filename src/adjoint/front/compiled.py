@@ -35,7 +35,7 @@ from ..optimize.pipeline import optimize
 from ..runtime.entry import Entry, make_entry
 from ..transform.checkpoints import Memory, bounded, rough
 from .arguments import fresh, name_of, returned
-from .context import context, fingerprint, has_content, recording_level
+from .context import context, fingerprint, has_content, level_above
 from .guards import Guard, Inside
 from .operands import functions, numeric
 from .overlay import overlay
@@ -182,7 +182,7 @@ class Compiled:
                 except TypeError:
                     raise self.unusable(value) from None
                 types.append(Static(value))
-        key = (structure, tuple(types), recording_level())
+        key = (structure, tuple(types), level_above())
 
         def rebuild(varying: Sequence[Any]) -> tuple[tuple, dict[str, Any]]:
             values = iter(varying)

@@ -24,9 +24,10 @@ from ..graph.node import NEVER, next_serial
 class Batching:
     """A `vmap` that runs: its handles refer to it, and know by it whether it still does."""
 
-    __slots__ = ("position",)
+    __slots__ = ("level", "position")
 
-    def __init__(self, position: Position | None) -> None:
+    def __init__(self, level: int, position: Position | None) -> None:
+        self.level = level  # of its handles
         self.position = position  # where it was called
 
 
@@ -34,6 +35,8 @@ class Context(threading.local):
     """The state of one thread; all of it is put back when a transform ends, by an exception too."""
 
     batches = 0  # how many `vmap`s are running
+    level = 1  # of the handles that record now: above those of all `vmap`s that are running
+    has_tensors = False  # whether the running function has made tensors that record
     running: tuple[Batching, ...] = ()  # these, the outermost first
     differentiations = 0  # how many differentiations are running
     forward: Any = None  # the `jvp` whose tangents are pushed while its function runs, if any
@@ -172,7 +175,7 @@ def differentiating() -> Iterator[None]:
         number = begin()
     context.differentiations += 1
     try:
-        with explaining():
+        with explaining(), above(level_above()):
             yield
     finally:
         context.differentiations -= 1
@@ -185,11 +188,11 @@ def differentiating() -> Iterator[None]:
 def batching() -> Iterator[int]:
     """One more `vmap`; gives the level of its handles."""
     context.batches += 1
-    before = context.running
-    context.running = (*before, Batching(user_position(3)))
+    before, level = context.running, context.level + 1
+    context.running = (*before, Batching(level, user_position(3)))
     try:
-        with explaining():
-            yield 2 * context.batches
+        with explaining(), above(level + 1):
+            yield level
     finally:
         context.batches -= 1
         context.running = before
@@ -200,7 +203,7 @@ def recording_program(program: Any) -> Iterator[None]:
     """A program is recorded: every operation on handles becomes a node with all its inputs."""
     before, context.program = context.program, program
     try:
-        with explaining(), np.errstate(all="ignore"):
+        with explaining(), np.errstate(all="ignore"), above(program.level):
             yield
     finally:
         context.program = before
@@ -218,7 +221,25 @@ def on_plain_values() -> Iterator[None]:
 
 def recording_level() -> int:
     """The level of handles that record now."""
-    return 2 * context.batches + 1
+    return context.level
+
+
+def level_above() -> int:
+    """The level of a differentiation or a program that begins now.  Tensors that the running
+    function has made stand above the handles of its own transform; to the new one they are values,
+    so its handles are above them."""
+    return context.level + 2 if context.has_tensors else context.level
+
+
+@contextmanager
+def above(level: int) -> Iterator[None]:
+    """While handles of a level record; of a new one no tensors are there yet."""
+    before = context.level, context.has_tensors
+    context.level, context.has_tensors = level, context.has_tensors and level == context.level
+    try:
+        yield
+    finally:
+        context.level, context.has_tensors = before
 
 
 def protect(value: Any) -> Any:

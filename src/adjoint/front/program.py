@@ -35,12 +35,12 @@ from ..runtime.stages import program_text, step_names, step_reason
 from .context import (
     fingerprint,
     has_content,
+    level_above,
     making_program,
-    recording_level,
     recording_program,
 )
 from .guards import KINDS, Again, Guard, Inside, plain, required
-from .operands import CALLERS, is_stand_in
+from .operands import CALLERS, functions, is_stand_in
 from .trace import RecordingTensor, all_outside, formed, plain_value, settled, settled_writes
 from .writing import copies
 
@@ -73,7 +73,7 @@ class Recording:
         body: str = "",
         is_once: bool = False,
     ) -> None:
-        self.level = recording_level()
+        self.level = level_above()
         self.since = next_serial()
         self.is_concrete = is_concrete  # every example is computed
         self.is_inside = is_inside  # the arguments are traced by another transform
@@ -140,6 +140,10 @@ class Recording:
                 known.versions.append((node, fingerprint(value)))
             return known.versions[-1][0]
         return constant(value)
+
+    def read(self, value: Any) -> RecordingTensor:
+        """A value from outside, as what the program reads whenever it runs."""
+        return RecordingTensor(self.node_of(value), plain_value(value), self.level, self)
 
     def values(self) -> dict[Node, Any]:
         """What the hidden inputs read: the array itself, or its content of then where the function
@@ -490,7 +494,7 @@ def recorded(
 ) -> Program:
     """Record it once."""
     try:
-        with making_program(), recording_program(recording):
+        with making_program(), recording_program(recording), functions["untaped"]():
             inputs = [recording.input(x) for x in leaves]
             outputs, structure = function(copies(inputs))
             outputs = [settled_writes(x) for x in outputs]  # elements that are pending

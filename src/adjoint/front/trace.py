@@ -359,6 +359,10 @@ class Tensor(Traced):
         """Stand for another value of the same shape and dtype from now on."""
         raise NotImplementedError
 
+    def sample(self) -> Any:
+        """What stands for it where a program that reads it computes examples."""
+        return self
+
     def outside(self, since: int) -> Any:
         """What a function that is traced gives to the transform, having begun at a serial number:
         all but tensors that record are that themselves."""
@@ -632,11 +636,12 @@ class RecordingTensor(Tensor):
         it."""
         level = self.level
         program = context.program
-        if level > 2 * context.batches + 1:
+        if level > context.level:
             refuse_leaked(inputs)
         values: list[Any] = []
         nodes: list[Any] = []
         root, since = NEVER, oldest[0]
+        recorded = program is not None and program.level == level
         for x in inputs:
             if type(x) is RecordingTensor and x.level == level:
                 node = x.node
@@ -653,9 +658,8 @@ class RecordingTensor(Tensor):
                 if isinstance(x, np.ndarray):
                     if type(x) is not np.ndarray or x.dtype.kind not in "biufc":
                         x = numeric(x)
-                values.append(x)
+                values.append(x.sample() if recorded and isinstance(x, Tensor) else x)
                 nodes.append(None)
-        recorded = program is not None and program.level == level
         unknown = recorded and program.is_unknown(inputs, values)
         if unknown:
             output = unevaluated(primitive, values, parameters)
@@ -754,7 +758,7 @@ def refuse_leaked(inputs: tuple) -> None:
         if type(x) is not RecordingTensor or all_outside(x):
             continue
         lost = x.program is not None and (x.program.ended or context.program is None)
-        if lost or x.level > 2 * context.batches + 1:
+        if lost or x.level > context.level:
             raise outlived("jit" if lost else "vmap", x.node.position)
 
 
@@ -768,7 +772,7 @@ def settled(x: Any) -> Any:
         x.flush()
         if all_outside(x):
             return x.value
-        if x.program is not context.program or x.level > 2 * context.batches + 1:
+        if x.program is not context.program or x.level > context.level:
             refuse_leaked((x,))
         if x.program is not None or oldest[0] <= x.node.root < NEVER:
             break

@@ -69,10 +69,13 @@ def attach(base: Any, view: Any, primitive: Any, parameters: dict[str, Any]) -> 
     view.alias = Alias(base, primitive, parameters)
 
 
-def viewed(base: Any, view: Any, read: Callable[[Any], Any]) -> Any:
-    """A handle as a view that cannot be written through, read from its base by a function."""
+def viewed(
+    base: Any, view: Any, read: Callable[[Any], Any], put: Callable[[Any, Any], Any] | None = None
+) -> Any:
+    """A handle as a view that is read from its base by a function; `put` gives a base with another
+    value in the view's place, and without it the view cannot be written through."""
     if isinstance(base, Traced) and type(base) is type(view) and view is not base:
-        attach(base, view, read, {})
+        attach(base, view, read, {} if put is None else {"put": put})
     return view
 
 
@@ -250,6 +253,8 @@ def put_back(alias: Alias, new: Any) -> Any:
         return op.complex(new, op.imag(base))
     if name == "imag":
         return op.complex(op.real(base), new)
+    if "put" in parameters:
+        return parameters["put"](base, new)
     raise ValueError("assignment destination is read-only")
 
 

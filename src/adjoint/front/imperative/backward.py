@@ -30,7 +30,7 @@ from ..operands import functions
 from ..writing import refresh, write
 from .creation import tensor
 from .history import VARIABLE, no_history
-from .mode import Mode, entered, mode
+from .mode import entered, mode
 from .saved import AutogradError, Saved, freed, item_of, saved_of
 from .tensor import EagerTensor
 
@@ -63,7 +63,7 @@ class Reader:
         """A value with its history, where that is wanted and there is any."""
         if not self.is_recorded or type(node) is not Node or type(node.dtype) is tuple:
             return value
-        return EagerTensor(value, node)
+        return inside(EagerTensor(value, node))
 
 
 class Sums(CotangentsAmong):
@@ -108,7 +108,8 @@ class Taken(dict):
         if known.retained is not None:
             owner = known.retained()
             if owner is not None:
-                owner.gradient = outward(cotangent, node)
+                found, before = outward(cotangent, node), owner.gradient
+                owner.gradient = found if before is None else op.add(before, found)
         if type(node.primitive.derivative) is Zero:  # a step: the gradient is there, and is zero
             for x in node.inputs:
                 if self.sums.wants(x):
@@ -166,15 +167,16 @@ def outward(cotangent: Any, node: Any) -> EagerTensor:
 
 def inside(x: EagerTensor) -> EagerTensor:
     """A tensor that a pass makes belongs to the transform in which the pass runs, if any."""
-    if mode.level != Mode.level:
-        x.depth = mode.level
+    if mode.depth:
+        x.depth = mode.depth
     return x
 
 
-def level_of(given: Any) -> float:
-    """The level of a pass that begins at some tensors."""
+def depth_of(given: Any) -> float:
+    """The depth of a pass that begins at some tensors: 0 outside of transforms."""
     several = given if isinstance(given, (tuple, list)) else [given]
-    return max([x.level for x in several if isinstance(x, EagerTensor)], default=mode.level)
+    inner = [x.level for x in several if isinstance(x, EagerTensor) and x.is_inside()]
+    return max(inner, default=0.0)
 
 
 def inward(gradient: EagerTensor) -> Any:
@@ -323,9 +325,9 @@ def backward(
     Raises:
         AutogradError: (a `RuntimeError`) as `EagerTensor.backward`.
     """
-    level = level_of(tensors)
-    if level > mode.level:
-        with entered(level=level):
+    depth = depth_of(tensors)
+    if depth > mode.depth:
+        with entered(depth=depth):
             backward(tensors, gradients, retain_graph, create_graph, inputs)
         return
     given = tensors if isinstance(tensors, (tuple, list)) else [tensors]
@@ -453,9 +455,9 @@ def grad(
     >>> ad.autograd.grad(dx, (x, y))
     (tensor(8.), tensor(6.))
     """
-    level = level_of(outputs)
-    if level > mode.level:
-        with entered(level=level):
+    depth = depth_of(outputs)
+    if depth > mode.depth:
+        with entered(depth=depth):
             return grad(
                 outputs, inputs, grad_outputs, retain_graph, create_graph, allow_unused,
                 is_grads_batched, materialize_grads,

@@ -37,6 +37,7 @@ class Conversions(Tensor):
     is_leaf: Any
     requires_grad: Any
     clone: Any
+    seen: Any
 
     def numpy(self) -> np.ndarray:
         """The array as it is now, read-only: later writes to the tensor are not seen in it.
@@ -53,7 +54,7 @@ class Conversions(Tensor):
                     operation="numpy",
                 )
             )
-        value = self.held()
+        value = self.seen()
         if isinstance(value, Traced):
             return value.twin()  # type: ignore[attr-defined]
         found = np.asarray(value).view()
@@ -88,11 +89,11 @@ class Conversions(Tensor):
 
     def item(self, *args: Any) -> Any:
         """The number of a tensor of one element (or at a place), as Python's."""
-        return self.held().item(*args)
+        return self.seen().item(*args)
 
     def tolist(self) -> Any:
         """As `ndarray.tolist`: numbers in lists."""
-        return self.held().tolist()
+        return self.seen().tolist()
 
     def number(self, asked: str) -> Any:
         """The number for `float()` and `complex()`."""
@@ -100,25 +101,25 @@ class Conversions(Tensor):
             raise TypeError("only tensors of one element can be converted to Python scalars")
         if self.requires_grad and mode.enabled:
             notice_number(self)
-        return self.held().item()
+        return self.seen().item()
 
     def concrete(self, what: str) -> Any:
-        return self.held()
+        return self.seen()
 
     def __bool__(self) -> bool:
-        return bool(self.held())
+        return bool(self.seen())
 
     def __int__(self) -> int:
         return int(self.number("int()"))
 
     def __index__(self) -> int:
-        return operator.index(self.held())
+        return operator.index(self.seen())
 
     def __hash__(self) -> int:
         return id(self)
 
     def is_zero(self) -> bool:
-        return bool(self.held() == 0)
+        return bool(self.seen() == 0)
 
     def shown(self) -> Any:
         return self.held()

@@ -16,7 +16,7 @@ import numpy as np
 from ...base.errors import message
 from ...graph.node import NEVER, Node
 from ...graph.op import Traced
-from ..context import recording_level
+from ..context import context
 from ..operands import functions, has_traced
 from ..trace import is_tracing
 from .tensor import EagerTensor, arrays
@@ -48,7 +48,9 @@ def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> EagerTe
     data = arrays(data)
     if not isinstance(data, Traced) and has_traced(data):
         data = functions[np.array](data)
-    depth = recording_level() + 0.25 if is_tracing() else 0
+    depth = 0.0
+    if is_tracing():
+        depth, context.has_tensors = context.level + 0.25, True
     if isinstance(data, Traced):
         found: Any = data if dtype is None else data.astype(dtype)  # type: ignore[attr-defined]
         plain = unrecorded(found)  # an array that a function makes while it is differentiated

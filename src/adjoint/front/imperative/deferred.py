@@ -7,8 +7,9 @@ have a way of their own.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
-from functools import wraps
+from functools import cache, wraps
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from ..operands import functions
 from . import backward as passes
 from . import tape as tapes
 from .libraries import introduce
-from .mode import mode
+from .mode import entered, mode
 from .replay import finish
 from .saved import saved_of
 from .tape import Form, Step, Tape, Unfit, settle
@@ -219,6 +220,11 @@ def array_function(eager: Callable) -> Callable:
 
     def call(self: EagerTensor, function: Callable, types: Any, args: Any, kwargs: Any) -> Any:
         tape = mode.tape
+        if len(args) > 2:
+            names = names_from_out(function)
+            if names and len(args) > names[0]:
+                kwargs = {**kwargs, **dict(zip(names[1], args[names[0] :], strict=False))}
+                args = args[: names[0]]
         if tape.is_off or kwargs.get("out") is not None or function.__name__ in WRITING:
             return eager(self, function, types, args, kwargs)
         if function in TYPES:
@@ -230,6 +236,17 @@ def array_function(eager: Callable) -> Callable:
         return tape.call(function, function, args, kwargs)
 
     return call
+
+
+@cache
+def names_from_out(function: Callable) -> tuple[int, list[str]] | None:
+    """The place of a function's argument `out`, and the names from there on."""
+    try:
+        parameters = inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        return None
+    names = [k for k, x in parameters.items() if x.kind is x.POSITIONAL_OR_KEYWORD]
+    return (names.index("out"), names[names.index("out") :]) if "out" in names else None
 
 
 TYPES: dict[Any, Callable] = {
@@ -463,9 +480,14 @@ def install() -> None:
     EagerTensor.__array_function__ = array_function(EagerTensor.__array_function__)  # type: ignore
 
 
+def untaped() -> Any:
+    """While a program is recorded no call is put off: its values are the program's."""
+    return entered(tape=Tape(tapes.Automaton(), True))
+
+
 passes.grad.is_typed = True  # type: ignore[attr-defined]
 backward.__doc__, grad.__doc__ = passes.backward.__doc__, passes.grad.__doc__
 tapes.kind_of_tensors, tapes.form_of = EagerTensor, form_of
 install()
 functions["backward"], functions["introduce"] = backward, introduce
-functions["on tape"] = on_tape
+functions["on tape"], functions["untaped"] = on_tape, untaped

@@ -27,6 +27,7 @@ class Mode(threading.local):
     anomaly = 0  # 1: derivatives that are no numbers are reported; 2: infinite ones too
     deferring = True  # whether calls are put off, and paths that were seen before compiled
     level = 0.25  # of tensors that hold arrays, among handles (see `graph.op`)
+    depth = 0.0  # of the tensors that a pass inside a transform makes
     position: Any = None  # of the call that is run, where it was put off
 
     def __init__(self) -> None:

@@ -422,6 +422,9 @@ class Tape:
         self.is_keeping = writes
         try:
             found = self.at_once(function, args, kwargs)
+        except BaseException:
+            del self.numbers[self.state.numbers :]
+            raise
         finally:
             self.is_keeping = False
         if self.is_closed:

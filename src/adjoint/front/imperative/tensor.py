@@ -21,7 +21,7 @@ from ...graph import op
 from ...graph.node import NEVER, Node
 from ...graph.op import Traced, apply
 from ...graph.primitive import ByDomain, Primitive
-from ..context import recording_level
+from ..context import context, recording_level
 from ..operands import acceptable, functions, numeric
 from ..trace import VIEWING, Tensor
 from ..writing import VIEWS, attach, from_inside, link, put_back, refresh, update
@@ -29,7 +29,7 @@ from . import saved
 from .advice import KEYWORDS, PUBLIC, into_array, misnamed, missing, notice_no_leaf
 from .conversions import Conversions
 from .history import VARIABLE, GradientFunction, Handle, leaf_written, no_history
-from .mode import entered, mode
+from .mode import Mode, entered, mode
 from .saved import CHECKED_RESULTS, AutogradError, Saved, Value, Versions, item_of, saved_of
 from .tape import Form
 
@@ -242,7 +242,10 @@ class EagerTensor(Conversions):
 
     def detach(self) -> EagerTensor:
         """The same memory without history: a constant.  Writes are seen by both."""
-        found = self.inside(self.held())
+        value = self.held()
+        if (seen := self.seen()) is not value:
+            return EagerTensor(op.stop_gradient(seen))
+        found = self.inside(value)
         found.is_detached = True
         attach(self, found, op.registry["reshape"], {"shape": self.shape})
         found.versions = self.versions
@@ -268,6 +271,8 @@ class EagerTensor(Conversions):
 
     def clone(self) -> EagerTensor:
         """A copy, whose gradient flows back to this tensor."""
+        if (seen := self.seen()) is not self.held():
+            return seen
         if self.node is None or not mode.enabled:
             return self.inside(self.held().copy())
         made = same(self)
@@ -429,13 +434,18 @@ class EagerTensor(Conversions):
 
     def process(self, primitive: Primitive, inputs: tuple, parameters: dict[str, Any]) -> Any:
         """Evaluate the operation on the arrays, and record it where a gradient may be wanted."""
+        program = recorded_now()
+        far = False if program is None else is_outside(inputs, program)
+        if far is None:  # a program is recorded, to which they all are what it reads
+            given = [x.seen() if type(x) is EagerTensor else x for x in inputs]
+            return apply(primitive, tuple(given), parameters)
         values: list[Any] = []
         nodes: list[Node | None] = []
         is_wanted = False
         depth = 0.0
         for x in inputs:
             if type(x) is EagerTensor:
-                values.append(x.value)
+                values.append(x.seen() if far else x.value)
                 nodes.append(x.node)
                 depth = max(depth, x.depth)
                 is_wanted = is_wanted or x.node is not None
@@ -467,6 +477,18 @@ class EagerTensor(Conversions):
         return self.value
 
     known = held
+
+    def seen(self) -> Any:
+        """What it holds; where a program is recorded, and it is from outside, what the program
+        reads whenever it runs."""
+        program = recorded_now()
+        if program is None or self.level > program.level:
+            return self.held()
+        found = program.read(self)
+        return op.stop_gradient(found) if self.requires_grad and not mode.enabled else found
+
+    def sample(self) -> Any:
+        return self.held()
 
     def hold(self, value: Any) -> None:
         self.value = strong(value)
@@ -595,6 +617,19 @@ def is_set(x: EagerTensor, get: Callable[[EagerTensor], Any]) -> bool:
 NODE = EagerTensor.node.__get__  # type: ignore[union-attr]
 
 
+def recorded_now() -> Any:
+    """The program that is being recorded, to which tensors from outside are inputs; None elsewhere
+    (also where a path of the tape is recorded: there all tensors belong to it)."""
+    program = context.program
+    return None if program is None or context.is_plain or mode.level != Mode.level else program
+
+
+def is_outside(inputs: tuple, program: Any) -> bool | None:
+    """Whether tensors from outside of a program meet those of the inside; None: all are outside."""
+    places = {x.level < program.level for x in inputs if type(x) is EagerTensor}
+    return None if places == {True} else len(places) > 1
+
+
 def is_constant(x: Any) -> bool:
     """Whether nothing is recorded of what is done with arguments: tensors without history."""
     if type(x) is EagerTensor:
@@ -609,7 +644,7 @@ def is_constant(x: Any) -> bool:
 def arrays(x: Any) -> Any:
     """Arguments with the arrays in place of tensors."""
     if type(x) is EagerTensor:
-        return x.held()
+        return x.seen()
     if type(x) in (tuple, list):
         return type(x)([arrays(y) for y in x])
     return {k: arrays(y) for k, y in x.items()} if type(x) is dict else x
@@ -703,7 +738,9 @@ for name, found in list(vars(Tensor).items()):
 def same(x: EagerTensor) -> EagerTensor:
     """Another tensor of the same values, with a node of its own behind it."""
     value = x.held()
-    return recorded(op.registry["reshape"], [x.node], [None], value, {"shape": x.shape}, x)
+    made = recorded(op.registry["reshape"], [x.node], [None], value, {"shape": x.shape}, x)
+    made.depth = x.depth
+    return made
 
 
 def fresh(x: Any) -> Any:

@@ -22,6 +22,7 @@ from ...graph import op
 from ...ops.contract import pair_steps, parse, steps_along
 from ..operands import functions, ufuncs
 from ..trace import formed
+from ..writing import viewed
 from .register import array_like, implements, names, one_axis, public, refuse_options
 
 # ---------------------------------------------------------------------------- vectors and matrices
@@ -343,6 +344,10 @@ def einsum(
         arrays = [cast(x, np.dtype(dtype), casting) for x in arrays]
     if order in ("C", "F"):
         return functions["in order"](einsum(subscripts, *arrays, optimize=optimize), order)
+    if len(arrays) == 1 and dtype is None and isinstance(arrays[0], op.Traced):
+        ((letters,), output) = parse(subscripts)
+        if set(letters) == set(output):
+            return rearranged(arrays[0], letters, output)
     if len(arrays) <= 2:
         return op.einsum(*arrays, subscripts=subscripts)
     if isinstance(optimize, (list, tuple)) and optimize and optimize[0] == "einsum_path":
@@ -355,6 +360,34 @@ def einsum(
     (result,), output = arrays, parse(subscripts)[1]
     made = parse(steps[-1][2])[1]
     return result if made == output else op.einsum(result, subscripts=f"{made}->{output}")
+
+
+def rearranged(x: Any, letters: str, output: str) -> Any:
+    """`einsum` without a sum, which is a view: diagonals, in another order of the axes."""
+    shape = type_of(x).shape
+    for i, letter in enumerate(letters):
+        first = letters.index(letter)
+        if shape[i] != shape[first]:
+            raise ValueError(
+                f"dimensions in single operand for collapsing index {letter!r} don't match "
+                f"({shape[first]} != {shape[i]})"
+            )
+    if len(letters) == len(output):
+        return functions[np.transpose](x, [letters.index(letter) for letter in output])
+    subscripts = f"{letters}->{output}"
+
+    def read(base: Any) -> Any:
+        return op.einsum(base, subscripts=subscripts)
+
+    def put(base: Any, new: Any) -> Any:
+        places = np.einsum(subscripts, np.arange(type_of(x).size).reshape(shape)).reshape(-1)
+        size = (type_of(base).size,)
+        flat = op.scatter_set(
+            op.reshape(base, shape=size), op.reshape(new, shape=places.shape), places
+        )
+        return op.reshape(flat, shape=type_of(base).shape)
+
+    return viewed(x, read(x), read, put)
 
 
 def cast(x: Any, dtype: np.dtype, casting: str) -> Any:
