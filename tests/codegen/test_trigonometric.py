@@ -171,3 +171,16 @@ def test_many_pairs_of_singles() -> None:
         for pair in ((y, x), (x, y), (y, -x), (-x, y)):
             worst = worst_single("arctan2", *pair)
             assert worst.ulp <= FUNCTIONS["arctan2"].ulp_single, worst
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_the_sine_of_a_number_does_not_depend_on_its_neighbours(dtype: Any) -> None:
+    """Vectors of small numbers only have a branch of their own."""
+    edge = dtype(1.57)
+    small = [0.0, -0.0, 1e-310, 0.5, -1.0, edge, -edge, np.nextafter(edge, dtype(0))]
+    for others in ([np.nextafter(edge, dtype(2))], [3.0, -7.5], [1e10], [np.inf, np.nan], [1e30]):
+        mixed = np.array([*small, *others, *small] * 9, dtype)
+        got, alone = apply("sin", mixed), apply("sin", np.array(small * 9, dtype))
+        np.testing.assert_array_equal(got.reshape(9, -1)[:, : len(small)].reshape(-1), alone)
+        assert np.signbit(got[1]) and not np.signbit(got[0])
+        assert np.signbit(alone[1]) and not np.signbit(alone[0])

@@ -284,6 +284,12 @@ class Builder:
         form = f"shufflevector {a!r}, {b!r}, <{2 * n} x i32> <{order}>"
         return self.put(form, a.kind, 2 * n, (a, b))
 
+    def any(self, condition: Value) -> Value:
+        """Whether any lane meets a condition."""
+        if condition.lanes == 1:
+            return condition
+        return self.call(f"llvm.vector.reduce.or.{suffix(condition)}", "i1", 1, condition)
+
     def rarely(
         self,
         condition: Value,
@@ -307,9 +313,7 @@ class Builder:
         it that a lane's result does not depend on the others': `some` gives the other lanes what
         `none` gives them.
         """
-        if condition.lanes > 1:
-            name = f"llvm.vector.reduce.or.{suffix(condition)}"
-            condition = self.call(name, "i1", 1, condition)
+        condition = self.any(condition)
         self.count += 1
         k, memo = self.count, self.memo
         weights = f'!prof !{{!"branch_weights", i32 {odds[0]}, i32 {odds[1]}}}'
@@ -325,7 +329,8 @@ class Builder:
         self.block, self.memo = f"joint{k}", memo  # what an arm computed is not there after it
         results = []
         for (a, here), (b, there) in zip(*arms, strict=True):
-            a, b = self.splat(a, b.lanes), self.splat(b, a.lanes)
+            lanes = max(a.lanes, b.lanes)  # of constants one
+            a, b = self.splat(a, lanes), self.splat(b, lanes)
             self.count += 1
             results.append(Value(self, f"%t{self.count}", a.kind, a.lanes))
             choices = f"[ {a.text}, %{here} ], [ {b.text}, %{there} ]"

@@ -17,8 +17,8 @@ after lane.  Its result is chosen for the large lanes only, so a lane's bits do 
 neighbours, and the code that is hot has the test and nothing else: the function keeps all registers
 as they are, so the hot code spills none for it.
 
-**Small arguments of sin**, up to 1.57 in all lanes, need no reduction and no rest: a branch of
-their own, a third shorter, whose bits are the same.
+**Small arguments of sin**, up to 1.57 in all lanes, go past the reduction and what it loses, which
+is a third of the work; the bits are the same.
 
 **Polynomials.** sin and cos have one odd polynomial, on |r| <= pi/2, and n gives the sign.  There
 sin r = r - r**3/6 .. loses accuracy near pi/2, where r**3/6 is large: so it is computed as
@@ -249,19 +249,28 @@ def reduced_large(b: Builder, x: Value) -> tuple[Value, Value, Value]:
     return r, b.bits(n), s
 
 
-def unless_large(b: Builder, name: str, x: Value, usual: Value, limit: float = LARGE) -> Value:
-    """The usual result, but that of another function where x is large and finite."""
-    size = b.abs(x)
-    is_large = b.compare("ogt", size, limit)
+def is_any_large(b: Builder, x: Value, limit: float = LARGE) -> Value:
+    """Whether a lane is large."""
+    return b.any(b.compare("ogt", b.abs(x), limit))
+
+
+def unless_large(
+    b: Builder, name: str, x: Value, usual: Value, limit: float = LARGE, any_is: Value | None = None
+) -> Value:
+    """The usual result, but that of another function where x is large and finite; `any_is` tells
+    whether a lane is."""
 
     def others() -> list[Value]:
+        size = b.abs(x)
         lanes = min(x.lanes, b.target.vector_bits // FLOATS[x.kind])
         pieces = [b.part(x, k, lanes) if lanes < x.lanes else x for k in range(x.lanes // lanes)]
         found = joined(b, [b.function(name, v) for v in pieces])
+        is_large = b.compare("ogt", size, limit)
         here = b.integer("and", is_large, b.compare("olt", size, math.inf))
         return [b.select(here, found, usual)]
 
-    return b.rarely(is_large, [usual], others)[0]
+    condition = is_any_large(b, x, limit) if any_is is None else any_is
+    return b.rarely(condition, [usual], others)[0]
 
 
 # ------------------------------------------------------------------------------------- sine, cosine
@@ -312,14 +321,23 @@ def half_turns_large(b: Builder, x: Value, cosine: bool) -> tuple[Value, Value, 
     return r, b.integer("and", b.integer("shl", n, 62), 1 << 63), s
 
 
+def rest_of_sine(b: Builder, w: Value, s: Value) -> Value:
+    """What r lacks, in sin(r - s); w is r*r - OFFSET."""
+    return b.mul(s, b.fma(w, SLOPE[1], SLOPE[0]))
+
+
+def centred_sine(b: Builder, r: Value, w: Value, rest: Value) -> Value:
+    """sin r + rest for |r| <= pi/2, of doubles."""
+    return b.fma(r, SHARE, b.fma(r, b.polynomial(w, SINE), rest))
+
+
 def sine(b: Builder, r: Value, s: Value | None) -> Value:
     """sin(r - s) for |r| <= pi/2; without s by the polynomial for singles."""
     if s is None:
         w = b.fma(b.neg(r), r, 0.0)
         return b.fma(b.mul(r, w), b.polynomial(w, SINE_SINGLE), r)
     w = b.fma(r, r, -OFFSET)
-    rest = b.mul(s, b.fma(w, SLOPE[1], SLOPE[0]))
-    return b.fma(r, SHARE, b.fma(r, b.polynomial(w, SINE), rest))
+    return centred_sine(b, r, w, rest_of_sine(b, w, s))
 
 
 def is_odd(b: Builder, n: Value) -> Value:
@@ -327,30 +345,38 @@ def is_odd(b: Builder, n: Value) -> Value:
     return b.compare("ne", b.integer("and", n, 1), 0)
 
 
-def sine_or_cosine(b: Builder, x: Value, cosine: bool) -> Value:
-    """One of them; of singles in doubles."""
+def cosine_of(b: Builder, x: Value) -> Value:
+    """The cosine; of singles in doubles."""
     rest = x.kind == "double"
     wide = b.cast("fpext", x, "double")
-
-    def whole() -> list[Value]:
-        r, sign, *s = half_turns(b, wide, cosine, rest)
-        y = turned(b, sine(b, r, s[0] if rest else None), sign)
-        return [unless_large(b, "cos_large" if cosine else "sin_large", wide, y)]
-
-    if cosine:
-        (y,) = whole()
-    else:
-        is_beyond = b.compare("ogt", b.abs(wide), SMALL)
-        (y,) = b.either(is_beyond, whole, lambda: [small_sine(b, wide, rest)])
-    return b.cast("fptrunc", y, x.kind)
+    r, sign, *s = half_turns(b, wide, True, rest)
+    y = turned(b, sine(b, r, s[0] if rest else None), sign)
+    return b.cast("fptrunc", unless_large(b, "cos_large", wide, y), x.kind)
 
 
-def small_sine(b: Builder, x: Value, rest: bool) -> Value:
-    """sin x for |x| <= SMALL, which lacks no multiple of pi: the bits are those of `sine`."""
-    if not rest:
-        return sine(b, x, None)
-    w = b.fma(x, x, -OFFSET)
-    return b.fma(x, SHARE, b.mul(x, b.polynomial(w, SINE)))
+def sine_of(b: Builder, x: Value) -> Value:
+    """The sine; of singles in doubles.  Where all lanes are small nothing is reduced."""
+    is_double = x.kind == "double"
+    wide = b.cast("fpext", x, "double")
+
+    def reduced_all() -> list[Value]:
+        r, sign, *s = half_turns(b, wide, False, is_double)
+        any_large = is_any_large(b, wide)
+        if not is_double:
+            return [r, sign, any_large]
+        w = b.fma(r, r, -OFFSET)
+        return [r, sign, any_large, w, rest_of_sine(b, w, s[0])]
+
+    def as_they_are() -> list[Value]:
+        found = [wide, b.constant("i64", 0), b.constant("i1", False)]
+        if is_double:  # -0: added to a zero it leaves the sign
+            found += [b.fma(wide, wide, -OFFSET), b.constant("double", -0.0)]
+        return found
+
+    is_beyond = b.compare("ogt", b.abs(wide), SMALL)
+    r, sign, any_large, *more = b.either(is_beyond, reduced_all, as_they_are)
+    y = turned(b, centred_sine(b, r, *more) if is_double else sine(b, r, None), sign)
+    return b.cast("fptrunc", unless_large(b, "sin_large", wide, y, any_is=any_large), x.kind)
 
 
 def turned(b: Builder, y: Value, sign: Value) -> Value:
@@ -375,19 +401,19 @@ def cos_large(b: Builder, x: Value) -> Value:
 @function("sin", ulp=1.4, ulp_single=0.7)
 def sin(b: Builder, x: Value) -> Value:
     """The sine."""
-    return sine_or_cosine(b, x, False)
+    return sine_of(b, x)
 
 
 @function("cos", ulp=1.4, ulp_single=0.7)
 def cos(b: Builder, x: Value) -> Value:
     """The cosine."""
-    return sine_or_cosine(b, x, True)
+    return cosine_of(b, x)
 
 
 @function("sincos", ulp=1.4, ulp_single=0.7)
 def sincos(b: Builder, x: Value) -> Value:
     """The sine and, behind it, the cosine: twice as many lanes (see `sine_cosine`)."""
-    return b.join(sine_or_cosine(b, x, False), sine_or_cosine(b, x, True))
+    return b.join(sine_of(b, x), cosine_of(b, x))
 
 
 def sine_cosine(b: Builder, x: Value) -> tuple[Value, Value]:
