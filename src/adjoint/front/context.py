@@ -173,13 +173,17 @@ def differentiating() -> Iterator[None]:
     if before is None:
         context.captures = {}
         number = begin()
+    level, has_tensors = context.level, context.has_tensors
+    if has_tensors:
+        context.level, context.has_tensors = level_above(), False
     context.differentiations += 1
     try:
-        with explaining(), above(level_above()):
+        with explaining():
             yield
     finally:
         context.differentiations -= 1
         context.captures = before
+        context.level, context.has_tensors = level, has_tensors
         if number:
             end(number)
 

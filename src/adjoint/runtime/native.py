@@ -104,19 +104,26 @@ class Parts:
         self, binding: Binding, start: Callable[[Callable[[], Code]], Callable[[], Code]] = identity
     ) -> tuple[Code, dict[str, Code]]:
         """The code of the program, and of its blocks by service; `start` begins what is called
-        later."""
+        later.  The longest text is compiled here: a new thread's memory is cold."""
+        names = ["", *[x for x in binding.services if x.startswith("block ")]]
+        longest = "" if start is identity else max(names, key=lambda name: len(self.text(name)))
         waiting = {
-            service: start(partial(self.block, service))
-            for service in binding.services
-            if service.startswith("block ")
+            name: start(partial(self.part, name, binding)) for name in names if name != longest
         }
-        main = code_of(binding.code, lambda: compile_object(self.write()[0], self.target))
-        return main, {service: result() for service, result in waiting.items()}
+        found = {longest: self.part(longest, binding)}
+        found.update({name: result() for name, result in waiting.items()})
+        return found.pop(""), found
 
-    def block(self, service: str) -> Code:
-        """The code of one function of blocks."""
-        key = bytes.fromhex(service.removeprefix("block "))
-        return code_of(key, lambda: compile_object(self.write()[2][service], self.target), "block")
+    def text(self, name: str) -> str:
+        """The text of the program, or of the block of a service."""
+        main, _, blocks = self.write()
+        return blocks[name] if name else main
+
+    def part(self, name: str, binding: Binding) -> Code:
+        """The code of the program, or of the block of a service."""
+        key = bytes.fromhex(name.removeprefix("block ")) if name else binding.code
+        make = lambda: compile_object(self.text(name), self.target)
+        return code_of(key, make, "block" if name else "program")
 
 
 class Native:
