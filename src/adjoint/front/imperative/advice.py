@@ -25,22 +25,21 @@ PUBLIC = {*OWN, *[name for name in dir(np.ndarray) if not name.startswith("__arr
 # For names of methods that are NumPy's functions: the function.
 FUNCTIONS = {
     **{name: name for name in (
-        "abs exp exp2 expm1 log log2 log10 log1p sqrt sin cos tan sinh cosh tanh arcsin arccos "
+        "exp exp2 expm1 log log2 log10 log1p sqrt sin cos tan sinh cosh tanh arcsin arccos "
         "arctan floor ceil trunc sign square reciprocal logaddexp maximum minimum where isnan "
         "isfinite isinf allclose hypot cross outer tile stack split roll flip nansum nanmean "
-        "median quantile unique einsum tensordot kron diff"
+        "median quantile unique einsum tensordot kron diff add subtract multiply angle matmul "
+        "diag logical_not count_nonzero zeros_like"
     ).split()},
     "absolute": "abs", "asin": "arcsin", "acos": "arccos", "atan": "arctan", "atan2": "arctan2",
-    "neg": "negative", "add": "add", "sub": "subtract", "subtract": "subtract", "mul": "multiply",
-    "multiply": "multiply", "div": "divide", "true_divide": "divide", "angle": "angle",
-    "pow": "power", "matmul": "matmul", "mm": "matmul", "bmm": "matmul", "mv": "matmul",
+    "neg": "negative", "sub": "subtract", "mul": "multiply", "div": "divide",
+    "true_divide": "divide", "pow": "power", "mm": "matmul", "bmm": "matmul", "mv": "matmul",
     "clamp": "clip", "permute": "transpose", "norm": "linalg.norm", "det": "linalg.det",
     "inverse": "linalg.inv", "logdet": "linalg.slogdet", "cholesky": "linalg.cholesky",
-    "svd": "linalg.svd", "diag": "diag", "chunk": "array_split", "eq": "equal", "ne": "not_equal",
-    "gt": "greater", "ge": "greater_equal", "lt": "less", "le": "less_equal",
-    "cat": "concatenate", "expand": "broadcast_to", "expand_as": "broadcast_to",
-    "logical_not": "logical_not", "count_nonzero": "count_nonzero", "zeros_like": "zeros_like",
-    "new_zeros": "zeros", "new_ones": "ones", "gather": "take_along_axis", "unbind": "unstack",
+    "svd": "linalg.svd", "chunk": "array_split", "eq": "equal", "ne": "not_equal", "gt": "greater",
+    "ge": "greater_equal", "lt": "less", "le": "less_equal", "cat": "concatenate",
+    "expand": "broadcast_to", "expand_as": "broadcast_to", "new_zeros": "zeros", "new_ones": "ones",
+    "gather": "take_along_axis", "unbind": "unstack",
 }  # fmt: skip
 OTHERS = {
     "abs": "`abs(x)`", "t": "`x.T`", "numel": "`x.size`", "nelement": "`x.size`", "dim": "`x.ndim`",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import operator
 import warnings
+from functools import cache
 from types import CodeType
 from typing import Any
 
@@ -172,7 +173,14 @@ def rebuilt(value: np.ndarray, requires_grad: bool) -> Any:
 
 # What a number is asked for with, by name.
 MEANT = ("float(", "int(", "complex(", "round(", "bool(", "np.float", "numpy.float")
-quiet: dict[tuple[CodeType, int], bool] = {}  # whether the instruction asks for one
+
+
+@cache
+def unasked(code: CodeType, at: int) -> str:
+    """The text of an instruction that makes a number of a tensor, where it asks for none."""
+    text = segment(code, at)
+    is_asked = text.startswith(MEANT) or not (text.endswith("]") or "(" in text)
+    return "" if is_asked else text
 
 
 def notice_number(x: Any) -> None:
@@ -181,18 +189,13 @@ def notice_number(x: Any) -> None:
     frame = user_frame(3)
     if frame is None:
         return
-    code, at = frame.f_code, frame.f_lasti
-    is_quiet = quiet.get((code, at))
-    if is_quiet is None:
-        text = segment(code, at)
-        is_quiet = text.startswith(MEANT) or not (text.endswith("]") or "(" in text)
-        quiet[code, at] = is_quiet
-    if is_quiet:
+    text = unasked(frame.f_code, frame.f_lasti)
+    if not text:
         return
     warn(
         frame,
         f"a tensor that requires a gradient ({readable(x)}) became a plain number, and what is "
-        f"computed with that has no gradient: `{segment(code, at)}`",
+        f"computed with that has no gradient: `{text}`",
         "NumPy's functions (`np.sin(x)` for `math.sin(x)`), `a = ad.tensor(np.zeros(n))` for an "
         "array that is written into; `float(x)` or `x.item()` where the number is meant",
     )

@@ -102,7 +102,7 @@ def alone(name: str, eager: Callable) -> Callable:
     def call(self: EagerTensor, *args: Any, **kwargs: Any) -> Any:
         tape = mode.tape
         if kwargs and (kwargs.get("out") is not None or kwargs.get("copy") is False):
-            return eager(self, *args, **kwargs)
+            return tape.unfit(eager, (self, *args), kwargs)
         if self.tape is tape and tape.is_swift and not kwargs:
             if not args:
                 after = tape.state.after.get((name, self.place))

@@ -434,7 +434,7 @@ class EagerTensor(Conversions):
 
     def process(self, primitive: Primitive, inputs: tuple, parameters: dict[str, Any]) -> Any:
         """Evaluate the operation on the arrays, and record it where a gradient may be wanted."""
-        program = recorded_now()
+        program = None if context.program is None else recorded_now()
         far = False if program is None else is_outside(inputs, program)
         if far is None:  # a program is recorded, to which they all are what it reads
             given = [x.seen() if type(x) is EagerTensor else x for x in inputs]
@@ -447,7 +447,8 @@ class EagerTensor(Conversions):
             if type(x) is EagerTensor:
                 values.append(x.seen() if far else x.value)
                 nodes.append(x.node)
-                depth = max(depth, x.depth)
+                if x.depth > depth:
+                    depth = x.depth
                 is_wanted = is_wanted or x.node is not None
             else:
                 values.append(numeric(x) if isinstance(x, np.ndarray) else x)
