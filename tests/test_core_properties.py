@@ -708,17 +708,18 @@ def test_many_calls_need_no_more_memory_than_few():
         lambda x: ad.grad(lambda x: np.sum(ad.jit(lambda y: x * y)(x)))(x),
     ]
     for use in uses:
-        tracemalloc.start()  # pools of freed objects fill up in the first uses
+        tracemalloc.start()  # bounded caches and pools of freed objects fill up in the first uses
         sizes, objects = [], []
-        for count in (30, 300, 200):
+        for count in (200, 50, 50, 50, 50):
             for _ in range(count):
                 use(kept)
             gc.collect()
             sizes.append(tracemalloc.get_traced_memory()[0])
             objects.append(len(gc.get_objects()))
         tracemalloc.stop()
-        assert objects[2] - objects[1] < 60, objects
-        assert sizes[2] - sizes[1] < 13_500, sizes
+        # A leak grows in every round.
+        assert min(np.diff(objects)) < 15, objects
+        assert min(np.diff(sizes)) < 3_375, sizes
 
 
 @pytest.mark.parametrize("length", [3_000, pytest.param(30_000, marks=pytest.mark.slow)])

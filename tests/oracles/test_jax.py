@@ -34,8 +34,8 @@ LONG_IN_JAX = {  # which compiles their loops unrolled, for seconds
     "kepler_fixed_newton", "lotka_volterra_rk4", "newton_solver", "recursive_filter",
     "riccati_cost", "thin_film_reflectance",
 }  # fmt: skip
-LATER = {  # left to the long run: these, and every other program
-    name for k, name in enumerate(PROGRAMS) if k % 2 or name in LONG_IN_JAX
+LATER = {  # left to the long run: these, and two of three programs
+    name for k, name in enumerate(PROGRAMS) if k % 3 or name in LONG_IN_JAX
 }
 CASES = [
     pytest.param(name, kind, id=f"{name}-{kind}", marks=pytest.mark.slow if name in LATER else ())

@@ -55,7 +55,7 @@ LONGEST = 800  # k of one stretch that a tile is summed over, at most: shorter t
 COLUMNS, DEPTH = 2048, 2048  # of one pass: what the workspace must hold, at most
 BLOCK_ROWS = 192  # of a block of c, at most: its part of a stays in the second cache
 BLOCK_BYTES = 1 << 18  # and the block itself
-BLOCK_WORK = 1 << 21  # multiply-adds of a block, at least, where there are so many
+BLOCK_WORK = 1 << 20  # multiply-adds of a block, at least, where there are so many
 BLOCKS = 64  # of a pass, about, where they have more work
 SERIAL = 1 << 18  # multiply-adds of a product that is not worth sharing
 WHOLE = 1 << 17  # multiply-adds from which on the products of a stack are shared one by one
@@ -414,12 +414,13 @@ class Module:
             there = code.at(place, r * self.width * self.size)
             code.store(vector, x, there, self.size)
 
-    def pack_panel(self, code: Function, f: Fields, j: str, start: str, k: str) -> str:
-        """Pack a stretch of the panel that begins at column j; its address."""
+    def panel(self, code: Function, f: Fields, number: str) -> str:
+        """The address of a panel in the workspace."""
         line = self.width * self.size
-        # Column j, a multiple of the width, has k lines of it before it for each of its columns.
-        whole = code.i64("mul", code.i64("mul", j, self.size), f["k"])
-        place = code.at(code.at(f["packed"], whole), code.i64("mul", start, line))
+        return code.at(f["packed"], code.i64("mul", code.i64("mul", number, line), f["k"]))
+
+    def pack_panel(self, code: Function, f: Fields, j: str, start: str, k: str, place: str) -> None:
+        """Pack a stretch of the columns from j on."""
         columns = code.least(code.i64("sub", f["n"], j), self.width)
         source = code.at(f["b"], code.i64("mul", j, f["b_column"]))
         source = code.at(source, code.i64("mul", start, f["b_row"]))
@@ -427,13 +428,13 @@ class Module:
             f"call void @pack(i64 {columns}, i64 {k}, ptr {source}, i64 {f['b_row']},"
             f" i64 {f['b_column']}, ptr {place})"
         )
-        return place
 
     def pack_body(self) -> str:
         """The body of the loop over all panels of b."""
         code = Function()
         f = self.context(code)
-        self.pack_panel(code, f, code.i64("mul", "%index", self.width), "0", f["k"])
+        place = self.panel(code, f, "%index")
+        self.pack_panel(code, f, code.i64("mul", "%index", self.width), "0", f["k"], place)
         return code.define("pack_body", "ptr %context, i64 %index, i64 %seat")
 
     # -------------------------------------------------------------------------- dot products
@@ -597,15 +598,17 @@ class Module:
                     in_place = code.choose(partial, "false", direct, "i1")
                     by_stack = code.choose(partial, "true", crooked, "i1")
                 b_cell, row_cell = code.cell("ptr"), code.cell("i64", line)
-                panel = code.i64("mul", code.i64("mul", j, size), f["k"])
-                panel = code.i64("add", panel, code.i64("mul", p, line))
-                code.store("ptr", code.at(f["packed"], panel), b_cell, 8)
+                # Panels that one block alone reads have one place for each thread: its cache.
+                number = code.i64("lshr", j, self.width.bit_length() - 1)
+                own = self.panel(code, f, "%seat")
+                shared = code.at(self.panel(code, f, number), code.i64("mul", p, line))
+                code.store("ptr", code.choose(inside, own, shared, "ptr"), b_cell, 8)
                 with code.when(in_place):
                     b = code.at(f["b"], code.i64("mul", j, size))
                     code.store("ptr", code.at(b, code.i64("mul", p, f["b_row"])), b_cell, 8)
                     code.store("i64", f["b_row"], row_cell, 8)
                 with code.when(code.choose(in_place, "false", inside, "i1")):
-                    self.pack_panel(code, f, j, p, k)
+                    self.pack_panel(code, f, j, p, k, own)
                 self.tell(code, "columns", columns)
                 self.tell(code, "b", code.load("ptr", b_cell, 8))
                 self.tell(code, "b_row", code.load("i64", row_cell, 8))

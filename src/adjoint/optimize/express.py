@@ -15,6 +15,7 @@ import numpy as np
 
 from .. import ops  # noqa: F401  (declares the primitives)
 from ..base.dtypes import Type, promoting, result_type, type_of
+from ..graph.cost import floor
 from ..graph.node import Node
 from ..graph.primitive import Combine, Scalar
 from .expression import (
@@ -30,6 +31,7 @@ from .expression import (
 NATIVE = frozenset("bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float32 float64".split())
 SMALL_CONTRACTION = 100_000  # multiplications up to which a contraction is made of loops
 NARROW = 16  # rows, columns or terms up to which it is
+MANY = 96  # terms, and rows or columns, from which the other may be narrow
 HANDLERS: dict[str, Callable[..., Expression]] = {}
 REASONS: dict[str, Callable[[Node], str | None]] = {}
 
@@ -640,6 +642,39 @@ def cross(graph: Expressions, node: Node, inputs: Sequence[Expression]) -> Expre
     return regions(graph, node.shape, parts, node.dtype)
 
 
+def is_large(
+    operands: Sequence[Expression], batch: int, rows: int, inner: int, columns: int
+) -> bool:
+    """Whether a routine forms a product faster than loops, though these may do more beside it.
+
+    A narrow matrix is worth one where it is long: its terms and the other matrix are many.  With
+    few terms loops are faster, unless an operand has to wait for a sum, and is in memory anyway.
+    """
+    if rows * inner * columns <= SMALL_CONTRACTION:
+        return False
+    if min(rows, inner, columns) > NARROW:
+        return True
+    if batch > 1 or min(rows, columns) == 1:
+        return False
+    if inner <= NARROW:
+        return floor(min(rows, columns)) >= MANY and any(map(waits, operands))
+    return floor(inner) >= MANY and floor(max(rows, columns)) >= MANY
+
+
+def waits(x: Expression) -> bool:
+    """Whether an expression is computed from a sum, or the like."""
+    waiting, seen = [x], {x}
+    while waiting:
+        y = waiting.pop()
+        if y.op not in ELEMENTWISE:
+            return True
+        for a in y.inputs:
+            if a not in seen:
+                seen.add(a)
+                waiting.append(a)
+    return False
+
+
 def by_routine(
     graph: Expressions,
     terms: Sequence[str],
@@ -662,7 +697,7 @@ def by_routine(
     if any(c not in output for c in rows + columns):
         return None
     sizes = [math.prod(extents[c] for c in group) for group in (batch, rows, inner, columns)]
-    if min(sizes[1:]) <= NARROW or math.prod(sizes[1:]) <= SMALL_CONTRACTION:
+    if not is_large(operands, *sizes):
         return None
 
     def matrix(x: Expression, term: str, first: Sequence[str], second: Sequence[str]) -> Expression:

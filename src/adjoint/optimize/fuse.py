@@ -15,12 +15,12 @@ statement joins whose predecessors are done, or are in step within this loop.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..graph.cost import rough, rough_size
 from .expression import Expression, Expressions
-from .statements import Rare, Selection, Statement
+from .statements import ROUTINES, Rare, Selection, Statement
 
 CACHED = 32768  # bytes that stay in the first cache
 RECOMPUTED = 8  # cost up to which a value is computed again rather than read from there
@@ -202,42 +202,82 @@ def find_classes(plan: Plan) -> None:
 
 
 def order_classes(plan: Plan) -> None:
-    """The class with the fewest phases goes outermost (phases: the longest chain of reductions over
-    it before its last statement), then the one with most work, then the axis that comes first in
-    the largest array that is read."""
+    """Which loops are outermost: in the whole program where it has no routines, else in each
+    stretch between them, as no loop goes across one."""
+    plan.classes.sort(key=ordering(plan, plan.statements, False))
+    for rank, c in enumerate(plan.classes):
+        c.rank = rank
+    stretches: dict[int, list[Statement]] = {}
+    for s, number in stretches_of(plan.statements).items():
+        stretches.setdefault(number, []).append(s)
+    for some in stretches.values():
+        key = ordering(plan, some, True) if len(stretches) > 1 else lambda c: c.rank
+        for s in some:
+            s.nest = sorted(set(s.classes.values()), key=key)
 
+
+def stretches_of(statements: Sequence[Statement]) -> dict[Statement, int]:
+    """After how many routines a statement runs, one after the other; one that others read runs with
+    the first of them."""
+    found: dict[Statement, int] = {}
+    for s in statements:
+        found[s] = max([found[p] + (p.kind in ROUTINES) for p, _ in s.reads], default=0)
+    first: dict[Statement, int] = {}
+    for s in reversed(statements):
+        if s.kind not in ROUTINES:
+            found[s] = first.get(s, found[s])
+        for p, _ in s.reads:
+            first[p] = min(first.get(p, found[s]), found[s])
+    return found
+
+
+def ordering(
+    plan: Plan, statements: Sequence[Statement], is_stretch: bool
+) -> Callable[[Class], tuple]:
+    """What the classes of some statements are sorted by: the one with the fewest phases goes
+    outermost (phases: the longest chain of reductions over it before its last statement), then the
+    one with most work (in a stretch, which has few statements, about as much counts as much), then
+    the axis that comes first in the largest array that is read."""
+    own = set(statements)
     reducing: set[Class] = set()
     work: dict[Class, int] = {}
-    for s in plan.statements:
-        reducing.update(s.classes[q] for q in s.reduced if q in s.classes)
-        size = rough_size(s.domain)
-        for c in set(s.classes.values()):
-            work[c] = work.get(c, 0) + size
     position: dict[Class, tuple[int, int]] = {}
-    for (x, axis), found in plan.leaves.items():
-        here = -rough_size(x.shape), axis
-        position[found] = min(position.get(found, here), here)
+
+    def is_read(c: Class, shape: Sequence[int], axis: int) -> None:
+        here = -rough_size(shape), axis
+        position[c] = min(position.get(c, here), here)
+
+    for s in statements:
+        reducing.update(s.classes[q] for q in s.reduced if q in s.classes)
+        for c in set(s.classes.values()):
+            work[c] = work.get(c, 0) + rough_size(s.domain)
+        for p, at in s.reads if is_stretch else ():
+            for axis, q in enumerate(at):
+                if p.kind in ROUTINES and q in s.classes:
+                    is_read(s.classes[q], p.node.shape, axis)
+    for (x, axis), c in plan.leaves.items():
+        is_read(c, x.shape, axis)
+    most = max(work.values(), default=1)
 
     def phases(c: Class) -> int:
         if c not in reducing:
             return 0
         depth: dict[Statement, int] = {}
-        for s in plan.statements:
+        for s in statements:
+            before = [p for p, _ in s.reads if p in own]
             depth[s] = max(
-                [depth[p] + any(p.classes.get(q) is c for q in p.reduced) for p, _ in s.reads],
+                [depth[p] + any(p.classes.get(q) is c for q in p.reduced) for p in before],
                 default=0,
             )
-        return max(depth[s] for s in plan.statements if c in s.classes.values())
+        return max(depth[s] for s in statements if c in s.classes.values())
 
     def key(c: Class) -> tuple:
+        load = work.get(c, 0)
+        load = round(8 * load / most) if is_stretch else load
         axis = position.get(c, (0, 0))[1]
-        return c.is_fixed, phases(c), -work.get(c, 0), axis, -rough(c.extent)
+        return c.is_fixed, phases(c), -load, axis, -rough(c.extent), c.rank
 
-    plan.classes.sort(key=key)
-    for rank, c in enumerate(plan.classes):
-        c.rank = rank
-    for s in plan.statements:
-        s.nest = sorted(set(s.classes.values()), key=lambda c: c.rank)
+    return key
 
 
 # --------------------------------------------------------------------------------------------- tree
