@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..graph.cost import rough
 from ..loops.ir import (
     Load,
     Loop,
@@ -39,6 +40,7 @@ from ..loops.ir import (
 )
 from ..loops.lanes import lanes_of
 from ..loops.levels import unrolled
+from ..loops.share import work
 from .access import ALIGNMENT, FAR, Access, Arena, Memory, Scope, bytes_of, kind_of
 from .builder import Value, function_symbol, suffix
 from .mathlib.registry import definitions
@@ -51,6 +53,7 @@ from .totals import totals, write_totals
 
 APART = 60  # lines from which functions are compiled apart
 WHOLE = 200  # lines up to which a program is one function: each takes LLVM half a millisecond
+LITTLE = 2000  # additions outside blocks and routines that need not be fast
 CALLED = 40  # lines that a mathematical function has
 INLINED = 40  # calls of mathematical functions up to which their bodies replace them
 SYMBOLS = re.compile(r"@[\w.]+")
@@ -571,8 +574,12 @@ def emit_apart(program: Program, target: Target, lanes: int) -> tuple[str, Layou
     e, parameters = written(program, target, lanes, Emitter)
     main = main_lines(e)
     functions, modules = [], {}
+    here, longest = length(main), None
+    if hands_on(program) and e.outlined:  # that takes little time: the longest function is beside
+        longest = max(e.outlined, key=length)
+        here = length(longest)
     for number, lines in enumerate(e.outlined):
-        if min(length(lines), length(main)) < APART:
+        if lines is longest or min(length(lines), here) < APART:
             functions += lines
             continue
         name = block_name(number)
@@ -675,6 +682,16 @@ def module(e: Emitter, lines: Sequence[str]) -> str:
     return "\n".join([*declared, before, text]) + "\n"
 
 
+def hands_on(program: Program) -> bool:
+    """Whether all that takes time is done elsewhere: in blocks, or by routines."""
+    loops = [x for x in program.body if isinstance(x, Loop)]
+    is_apart = any(x.blocks for x in loops) or len(loops) < len(
+        [x for x in program.body if isinstance(x, (Loop, Product, Routine))]
+    )
+    size = lambda n: rough(int(n))
+    return is_apart and sum(work(x, size) for x in loops if not x.blocks) <= LITTLE
+
+
 def entry(program: Program, layout: Layout, kinds: Sequence[str], body: str) -> list[str]:
     """The function that takes everything out of its slots, around a body that may be inlined."""
     inputs, outputs = len(program.inputs), len(program.outputs)
@@ -688,7 +705,7 @@ def entry(program: Program, layout: Layout, kinds: Sequence[str], body: str) -> 
         *range(first + symbols + constants, first + symbols + constants + len(layout.services)),
     ]
     is_apart = body == "noinline" and any(isinstance(x, Loop) and x.blocks for x in program.body)
-    how = "noinline optnone " if is_apart else ""  # compiled soon
+    how = "noinline optnone " if is_apart or hands_on(program) else ""  # compiled soon
     lines = [f"define i64 @program(ptr %slots) {how}{{", "entry:"]
     arguments = []
     for k, (slot, kind) in enumerate(zip(slots, kinds, strict=True)):

@@ -120,7 +120,9 @@ class Compiled:
                 if program.guards:  # a question was answered within rounding
                     return result
                 raise
-            if not program.is_recorded:
+            if not program.is_run:
+                program.is_run = True  # what runs once needs no record
+            elif not program.is_recorded:
                 self.record(program, args, kwargs)
         del inputs  # `fresh` copies what somebody holds
         return tree.unflatten(program.structure, fresh(found))

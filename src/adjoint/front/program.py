@@ -258,6 +258,7 @@ class Program:
         "function",
         "guards",
         "is_recorded",
+        "is_run",
         "scalars",
         "structure",
     )
@@ -280,6 +281,7 @@ class Program:
         self.guards = tuple(guards)  # if any, the last output is whether they hold
         self.asked = asked  # what answers them
         self.executable: Executable | None = None
+        self.is_run = False  # whether it has run once
         self.is_recorded = False  # whether the native entry has been told of it
         self.callbacks: dict[str, Any] = {}  # C functions by signature
 
