@@ -57,6 +57,10 @@ PROGRAMS = {
         lambda a, b: np.tanh(a @ b) + a.sum(),
         lambda rng, n: (rng.normal(size=(n, 40)), rng.normal(size=(40, 60))),
     ),
+    "narrow product": (
+        lambda a, b: np.tanh(a @ b),
+        lambda rng, n: (rng.normal(size=(n, 310)) / 20, rng.normal(size=(310, 10))),
+    ),
 }
 
 
@@ -223,6 +227,34 @@ def test_blocks_are_compiled_apart(compilations):
     again = ad.jit(lambda x: gradient(x))  # all is in memory still, or on disk
     np.testing.assert_allclose(again(x), expected, rtol=1e-12, atol=1e-12)
     assert len(compilations) == before
+
+
+def test_what_hands_its_work_on_is_compiled_as_it_stands(compilations):
+    """The function that calls blocks or routines, and does little beside."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(1000, 1000))
+    for function, arguments, is_soon in (
+        (np.negative, (x,), True),
+        (np.negative, (x[0],), False),
+        (np.sum, (x,), True),
+        (np.matmul, (x, x), True),
+        (lambda x, y: np.sum(np.cumsum(x)) + np.sum(y), (x, x[0]), False),
+    ):
+        compilations.clear()
+        expected = function(*arguments)
+        np.testing.assert_allclose(ad.jit(function)(*arguments), expected, rtol=1e-9, atol=1e-9)
+        main = next(text for text in compilations if "@program(" in text)
+        assert ("define i64 @program(ptr %slots) noinline optnone" in main) == is_soon, function
+
+
+def test_what_runs_once_has_no_record():
+    fast = ad.jit(lambda x: np.exp(x) * 3.0)
+    for count in (0, 1, 1):
+        fast(np.ones(3))
+        assert len(fast.records) == count
+    for count in (1, 2, 2):
+        fast(1.0)
+        assert len(fast.records) == count
 
 
 @pytest.mark.parametrize("lost", ["program", "block", "both"])

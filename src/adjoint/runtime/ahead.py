@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from .threads import processors
+from .threads import most
 
 RUNNING: set[threading.Thread] = set()
 BEGUN: set[str] = set()
@@ -48,7 +48,7 @@ def leave(thread: threading.Thread) -> None:
 def start(make: Callable[[], Any]) -> Callable[[], Any]:
     """Call a function on another thread, if there is a processor to spare; gives a function that
     waits for the result, or raises what it raised."""
-    if processors() < 2:
+    if most() < 2:
         return make
     outcome: list[Any] = []
 
@@ -79,7 +79,7 @@ def start(make: Callable[[], Any]) -> Callable[[], Any]:
 def begin(name: str, make: Callable[[], Any]) -> None:
     """Call a function on another thread, once for each name in a process, if there is a processor
     to spare.  What it raises is left to who calls it again."""
-    if name in BEGUN or processors() < 2:
+    if name in BEGUN or most() < 2:
         return
     BEGUN.add(name)
     start(make)

@@ -131,7 +131,7 @@ class Native:
 
     def __init__(self, step: Step, target: Target) -> None:
         self.step, self.target = step, target
-        ahead.begin("pool", threads.pool)
+        ahead.begin("pool", threads.prepare)
         step = by_parts(step)  # the same memory: a complex number is two floats
         key = digest(step, target)
         binding = recall(key)

@@ -567,8 +567,7 @@ class Pool:
             self._put(PLACE, kernel.place)
             self._put(SYSCALL, kernel.syscall)
             self._place(planned, kernel.where)
-            if not self._get(SPINS):
-                self._put(SPINS, self._spins())
+            self.calibrate()
             self._put(DOOR, self._get(DOOR) & (SEAT - 1))  # no longer closed
         try:
             for k in range(planned):
@@ -583,6 +582,11 @@ class Pool:
         finally:
             self._put(WORKERS, len(self._team))
         self._put(READY, 1)
+
+    def calibrate(self) -> None:
+        """Find out, once, how long an idle worker's rounds take."""
+        if not self._get(SPINS):
+            self._put(SPINS, self._spins())
 
     def _place(self, workers: int, where: int) -> None:
         """Say on which processors the workers may run; how to find the caller's own."""
@@ -742,6 +746,12 @@ def pool(compile: Callable[[str, Target], bytes] = compile_or_find) -> Pool:
             if not SHARED:
                 SHARED.append(Pool(compile=compile))
     return SHARED[0]
+
+
+def prepare() -> None:
+    """Make the pool, and find what a start of its workers takes from the system."""
+    pool().calibrate()
+    Kernel.find()
 
 
 def _before_fork() -> None:
