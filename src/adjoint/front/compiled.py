@@ -120,10 +120,9 @@ class Compiled:
                 if program.guards:  # a question was answered within rounding
                     return result
                 raise
-            if not program.is_run:
-                program.is_run = True  # what runs once needs no record
-            elif not program.is_recorded:
+            if not program.is_recorded and (program.is_run or program.guards):
                 self.record(program, args, kwargs)
+            program.is_run = True  # what runs once needs no record, unless it finds its calls by it
         del inputs  # `fresh` copies what somebody holds
         return tree.unflatten(program.structure, fresh(found))
 
