@@ -684,12 +684,12 @@ def module(e: Emitter, lines: Sequence[str]) -> str:
 
 def hands_on(program: Program) -> bool:
     """Whether all that takes time is done elsewhere: in blocks, or by routines."""
-    loops = [x for x in program.body if isinstance(x, Loop)]
-    is_apart = any(x.blocks for x in loops) or len(loops) < len(
-        [x for x in program.body if isinstance(x, (Loop, Product, Routine))]
+    rest = [x for x in program.body if isinstance(x, Loop) and not x.blocks]
+    is_apart = any(
+        isinstance(x, (Product, Routine)) or (isinstance(x, Loop) and x.blocks)
+        for x in program.body
     )
-    size = lambda n: rough(int(n))
-    return is_apart and sum(work(x, size) for x in loops if not x.blocks) <= LITTLE
+    return is_apart and sum(work(x, lambda n: rough(int(n))) for x in rest) <= LITTLE
 
 
 def entry(program: Program, layout: Layout, kinds: Sequence[str], body: str) -> list[str]:

@@ -31,6 +31,7 @@ from .expression import (
 NATIVE = frozenset("bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float32 float64".split())
 SMALL_CONTRACTION = 100_000  # multiplications up to which a contraction is made of loops
 NARROW = 16  # rows, columns or terms up to which it is
+WHOLE = frozenset("reduce scan scatter product routine".split())  # of which all is made first
 MANY = 96  # terms, and rows or columns, from which the other may be narrow
 HANDLERS: dict[str, Callable[..., Expression]] = {}
 REASONS: dict[str, Callable[[Node], str | None]] = {}
@@ -666,7 +667,7 @@ def waits(x: Expression) -> bool:
     waiting, seen = [x], {x}
     while waiting:
         y = waiting.pop()
-        if y.op not in ELEMENTWISE:
+        if y.op in WHOLE:
             return True
         for a in y.inputs:
             if a not in seen:
